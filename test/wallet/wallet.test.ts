@@ -1,0 +1,225 @@
+import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { mkdtempSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { homedir, tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { Keyring } from "@polkadot/keyring";
+import fc from "fast-check";
+import { BtstoreError, fromHex, toHex, utf8 } from "../../lib/core/mod.ts";
+import { decodeKeyfile, decodePublicKeyfile } from "../../lib/wallet/keyfile.ts";
+import { cryptoReady, createColdkey, createHotkey, keypairFromUri, listWallets, loadColdkey, loadColdkeyAddress, loadHotkey, verifySignature, walletPaths } from "../../lib/wallet/mod.ts";
+import { openNacl, sealNacl } from "../../lib/wallet/nacl.ts";
+import { obfuscatePassword, passwordVariable, revealPassword } from "../../lib/wallet/password.ts";
+
+const WORDS = "legal winner thank year wave sausage worth useful legal winner thank yellow";
+const PUBLIC = "625e25364c7b68e0a83065ccb40afed43f8fe933e669b24f3d69a57eddb3b715";
+const SEED = "6fa2796b0071cac425d8a7851038318c2c37dcebfe4bae73197ce93e75909bd2";
+const SECRET = "ad8a44476e667ef8eab356d1d6f09303f21ba1ac44a3f8b96210bdd603d1900bb25d15f130020fffc3261f584f84168e7a6f0009f6c3abb2f3fa460f493b0595";
+const ADDRESS = "5EHgWw2Af1pnoc7f1A8bfmM97W3DAYW8xr82RfhLL9oAabAe";
+const ACTION = "Cannot open it";
+
+const root = mkdtempSync(join(tmpdir(), "btstore-wallet-"));
+beforeAll(cryptoReady);
+afterAll(() => rmSync(root, { recursive: true, force: true }));
+
+const bytesOf = (value: unknown) => utf8(JSON.stringify(value));
+const place = (name: string) => ({ path: root, name, hotkey: "default" });
+
+async function faultOf(promise: Promise<unknown>): Promise<BtstoreError> {
+  const error = await promise.then(() => null, (thrown: unknown) => thrown);
+  expect(error).toBeInstanceOf(BtstoreError);
+  return error as BtstoreError;
+}
+
+describe("decodeKeyfile()", () => {
+  const full = { ss58Address: ADDRESS, secretSeed: `0x${SEED}`, privateKey: `0x${SECRET}`, accountId: `0x${PUBLIC}`, secretPhrase: WORDS, publicKey: `0x${PUBLIC}` };
+
+  test("opens btcli's file whatever keys are missing or null, as long as one secret is there", async () => {
+    for (const [name, file] of Object.entries({
+      full,
+      words: { secretPhrase: WORDS },
+      seed: { secretSeed: SEED, secretPhrase: null, privateKey: null },
+      "secret and address": { privateKey: full.privateKey, ss58Address: ADDRESS },
+      "secret and account": { privateKey: full.privateKey, accountId: full.accountId, ss58Address: null, secretSeed: "" },
+      "newest": { ...full, cryptoType: 1, accountType: "classical" },
+      "newest from JavaScript tools": { ...full, cryptoType: "1" },
+    })) {
+      const key = await decodeKeyfile(bytesOf(file), ACTION, null);
+      expect(key.ss58 as string, name).toBe(ADDRESS);
+      expect(verifySignature(utf8("m"), key.sign(utf8("m")), key.ss58), name).toBe(true);
+    }
+  });
+
+  test("says what is wrong with a file, and never repeats it", async () => {
+    const alice = keypairFromUri("//Alice");
+    const cases: [Uint8Array, string][] = [
+      [bytesOf({ ...full, ss58Address: alice.ss58 }), "its address and public key differ"],
+      [bytesOf({ secretPhrase: WORDS, ss58Address: alice.ss58 }), "its secret does not belong to the address in it"],
+      [bytesOf({ secretSeed: SEED, ss58Address: alice.ss58 }), "its secret does not belong to the address in it"],
+      [bytesOf({ privateKey: SECRET, ss58Address: alice.ss58 }), "its secret does not belong to the address in it"],
+      [bytesOf({ privateKey: SECRET }), 'the file holds "privateKey" but names no public key to check it against'],
+      [bytesOf({ ss58Address: ADDRESS }), "the file holds no secret, only a public key"],
+      [bytesOf({ secretPhrase: "legal winner" }), '"secretPhrase" is no valid mnemonic'],
+      [bytesOf({ secretSeed: SEED.slice(2) }), '"secretSeed" is not 32 bytes in hex'],
+      [bytesOf({ privateKey: 7, ss58Address: ADDRESS }), '"privateKey" is no text'],
+      [bytesOf({ ...full, cryptoType: 0 }), "the key is no sr25519 key"],
+      [bytesOf({ ...full, hashedDescriptor: "0x00" }), "the key is no sr25519 key"],
+      [bytesOf([full]), "the file is no JSON object"],
+      [utf8(WORDS), "the file is no JSON key file"],
+      [utf8("$ANSIBLE_VAULT;1.1;AES256\n00"), "the file is an Ansible vault, an old form that is not read here; re-encrypt it with btcli"],
+      [utf8("gAAAAABk"), "the file is a Fernet token, an old form that is not read here; re-encrypt it with btcli"],
+    ];
+    for (const [file, reason] of cases) {
+      const error = await faultOf(decodeKeyfile(file, ACTION, null));
+      expect(error.message).toBe(`${ACTION}: ${reason}`);
+      expect(error.code).toBe("wallet");
+      for (const secret of ["legal", SEED.slice(2, 12), SECRET.slice(0, 10)]) expect(Bun.inspect(error)).not.toContain(secret);
+    }
+  });
+
+  test("never crashes on hostile files", async () => {
+    const value = fc.oneof(fc.constant(null), fc.string(), fc.integer(), fc.constantFrom(`0x${SEED}`, `0x${SECRET}`, WORDS, ADDRESS), fc.array(fc.string()), fc.object());
+    const field = fc.constantFrom("accountId", "publicKey", "privateKey", "secretPhrase", "secretSeed", "ss58Address", "cryptoType", "hashedDescriptor", "__proto__");
+    const file = fc.oneof(fc.uint8Array({ maxLength: 300 }), fc.jsonValue().map(bytesOf), fc.dictionary(field, value).map(bytesOf));
+    await fc.assert(
+      fc.asyncProperty(file, async (bytes) => {
+        const outcome = await decodeKeyfile(bytes, ACTION, null).catch((error: unknown) => error);
+        if (outcome instanceof Error) expect(outcome).toBeInstanceOf(BtstoreError);
+        else expect(outcome).toHaveProperty("ss58");
+      }),
+      { numRuns: 500 },
+    );
+  });
+});
+
+describe("$NACL files", () => {
+  const VECTOR =
+    "244e41434c000102030405060708090a0b0c0d0e0f101112131415161791c8da2bb0c6ad27da25344e05c5fe609a6a3bc85f7e276ccb071c572208e091df0ca7";
+
+  test("sealNacl() and openNacl() reproduce the recorded vector, in parallel, and the main thread goes on meanwhile", async () => {
+    let turns = 0;
+    const timer = setInterval(() => turns++, 5);
+    const nonce = Uint8Array.from({ length: 24 }, (_, index) => index);
+    const [sealed, opened, wrong] = await Promise.all([
+      sealNacl(utf8('{"ss58Address":"x"}'), " correct horse\n", nonce),
+      openNacl(fromHex(VECTOR), "correct horse"),
+      openNacl(fromHex(VECTOR), "correct horsf"),
+    ]);
+    clearInterval(timer);
+    expect(toHex(sealed)).toBe(VECTOR);
+    expect(new TextDecoder().decode(opened!)).toBe('{"ss58Address":"x"}');
+    expect(wrong).toBeNull();
+    expect(turns).toBeGreaterThan(0);
+  }, 60_000);
+
+  test("createColdkey() encrypts, loadColdkey() opens it with the password from either variable, and names a wrong one", async () => {
+    const location = place("sealed");
+    const created = await createColdkey(location, { mnemonic: WORDS, password: "hunter2 pass" });
+    const file = readFileSync(created.path);
+    expect(file.subarray(0, 5).toString()).toBe("$NACL");
+    expect(file.toString("latin1")).not.toContain("legal");
+    const variable = passwordVariable(created.path);
+    const hidden = { [variable]: obfuscatePassword("hunter2 pass", variable) };
+    const [key, wrong] = await Promise.all([loadColdkey(location, { environment: hidden }), faultOf(loadColdkey(location, { environment: { BT_WALLET_PASSWORD: "hunter3" } }))]);
+    expect(key.ss58 as string).toBe(ADDRESS);
+    expect(wrong.message).toBe('Cannot open the coldkey of wallet "sealed": the password is wrong, or the file is damaged');
+    expect((await faultOf(loadColdkey(location, { environment: {} }))).message).toContain("the file is encrypted and no password was given");
+    expect((await loadColdkeyAddress(location)) as string).toBe(ADDRESS);
+  }, 60_000);
+
+  test("openNacl() refuses a cut file before any key derivation", async () => {
+    expect(await openNacl(fromHex(VECTOR).subarray(0, 44), "correct horse")).toBeNull();
+  });
+});
+
+describe("passwordVariable()", () => {
+  test("names and fills the variable as btcli does (recorded vector)", () => {
+    const variable = passwordVariable("/home/u/.bittensor/wallets/default/coldkey");
+    expect(variable).toBe("BT_PW__HOME_U__BITTENSOR_WALLETS_DEFAULT_COLDKEY");
+    expect(obfuscatePassword("hunter2 pass", variable)).toBe("KiExJDItbWg/LDYs");
+    expect(revealPassword("KiExJDItbWg/LDYs", variable)).toBe("hunter2 pass");
+  });
+});
+
+describe("createHotkey() and loadHotkey()", () => {
+  test("write what @polkadot/keyring's key is, for the owner only, and leave no temporary file", async () => {
+    const location = place("plain");
+    const created = await createHotkey(location, { password: null });
+    expect(created.ss58 as string).toBe(new Keyring({ type: "sr25519", ss58Format: 42 }).addFromMnemonic(created.mnemonic).address);
+    const paths = walletPaths(location);
+    expect(readdirSync(dirname(paths.hotkey)).sort()).toEqual(["default", "defaultpub.txt"]);
+    for (const path of [paths.hotkey, paths.hotkeyPub]) expect(statSync(path).mode & 0o777, path).toBe(0o600);
+    expect(JSON.parse(readFileSync(paths.hotkeyPub, "utf8"))).toEqual({ accountId: expect.any(String), publicKey: expect.any(String), ss58Address: created.ss58 });
+    const key = await loadHotkey(location);
+    expect(verifySignature(utf8("m"), key.sign(utf8("m")), created.ss58)).toBe(true);
+  });
+
+  test("write the recorded secret in canonical form", async () => {
+    const created = await createHotkey(place("canonical"), { mnemonic: WORDS, password: null });
+    expect(JSON.parse(readFileSync(created.path, "utf8"))).toEqual({
+      accountId: `0x${PUBLIC}`, publicKey: `0x${PUBLIC}`, privateKey: `0x${SECRET}`, secretPhrase: WORDS, secretSeed: `0x${SEED}`, ss58Address: ADDRESS,
+    });
+  });
+
+  test("never overwrite a private or a pub file unless told", async () => {
+    const location = place("kept");
+    const first = await createHotkey(location, { password: null });
+    const before = readFileSync(first.path, "utf8");
+    expect((await faultOf(createHotkey(location, { password: null }))).message).toBe(`Cannot make the hotkey "default" of wallet "kept": "${first.path}" exists and is not overwritten`);
+    expect(readFileSync(first.path, "utf8")).toBe(before);
+    rmSync(first.path);
+    expect((await faultOf(createHotkey(location, { password: null }))).message).toContain("defaultpub.txt");
+    const second = await createHotkey(location, { password: null, overwrite: true });
+    expect(second.ss58).not.toBe(first.ss58);
+    expect((await loadHotkey(location)).ss58).toBe(second.ss58);
+  });
+
+  test("only one of several at once wins", async () => {
+    const location = place("race");
+    const outcomes = await Promise.allSettled(Array.from({ length: 6 }, () => createHotkey(location, { password: null })));
+    const winners = outcomes.filter((outcome) => outcome.status === "fulfilled");
+    expect(winners).toHaveLength(1);
+    expect((await loadHotkey(location)).ss58).toBe(winners[0]!.value.ss58);
+    expect(decodePublicKeyfile(readFileSync(walletPaths(location).hotkeyPub), ACTION)).toBe(winners[0]!.value.ss58);
+  });
+
+  test("say where the file should be and which command makes it", async () => {
+    const location = place("nobody");
+    expect((await faultOf(loadHotkey(location))).message).toBe(
+      `Cannot open the hotkey "default" of wallet "nobody": no file at "${join(root, "nobody", "hotkeys", "default")}"; make one with "btstore wallet new-hotkey"`,
+    );
+    expect((await faultOf(loadColdkeyAddress(location))).message).toContain("coldkeypub.txt");
+  });
+
+  test("refuse a file larger than any key file, and a folder in its place", async () => {
+    mkdirSync(join(root, "odd", "hotkeys", "folder"), { recursive: true });
+    writeFileSync(join(root, "odd", "hotkeys", "large"), "x".repeat(70_000));
+    expect((await faultOf(loadHotkey({ path: root, name: "odd", hotkey: "large" }))).message).toContain("is larger than any key file");
+    expect((await faultOf(loadHotkey({ path: root, name: "odd", hotkey: "folder" }))).message).toContain("cannot read");
+  });
+});
+
+describe("walletPaths()", () => {
+  test("expands the home folder and refuses names that leave it", () => {
+    expect(walletPaths({ path: "~/.bittensor/wallets", name: "a", hotkey: "b" }).hotkey).toBe(join(homedir(), ".bittensor/wallets/a/hotkeys/b"));
+    for (const name of ["", ".", "..", "a/b", "../x", "a\0"]) {
+      expect(() => walletPaths({ path: "/w", name, hotkey: "b" })).toThrow(BtstoreError);
+      expect(() => walletPaths({ path: "/w", name: "a", hotkey: name })).toThrow(BtstoreError);
+    }
+  });
+});
+
+describe("listWallets()", () => {
+  test("lists names and addresses, also of damaged and encrypted ones, and nothing of a missing folder", async () => {
+    const path = join(root, "list");
+    const hotkey = await createHotkey({ path, name: "b", hotkey: "h1" }, { mnemonic: WORDS, password: null });
+    rmSync(`${hotkey.path}pub.txt`);
+    const coldkey = await createColdkey({ path, name: "a", hotkey: "x" }, { password: null });
+    writeFileSync(join(path, "b", "hotkeys", "h2"), "$NACL…");
+    writeFileSync(join(path, "note.txt"), "");
+    expect(await listWallets(path)).toEqual([
+      { name: "a", coldkey: coldkey.ss58, hotkeys: [] },
+      { name: "b", coldkey: null, hotkeys: [{ name: "h1", ss58: hotkey.ss58 }, { name: "h2", ss58: null }] },
+    ]);
+    expect(await listWallets(join(root, "missing"))).toEqual([]);
+  });
+});
