@@ -1,0 +1,143 @@
+/**
+ * The one table of flags: it drives parsing, help, environment, config file and the README.
+ *
+ * Names keep Bittensor's spelling; each is also understood with dashes for dots and underscores (`--wallet-name`). The
+ * first environment variable is the one shown; the others are spellings that older or newer Bittensor tools use.
+ * The config key is the flag's name. Strongest first: flag, environment, file, default (`cmd/parse.ts`).
+ */
+
+/** Every command a flag may belong to. A command exists once `cmd/commands.ts` lists it. */
+export const COMMAND_NAMES = [
+  "devnet", "mine", "validate", "alloc", "verify", "status", "bench",
+  "wallet new-coldkey", "wallet new-hotkey", "wallet list",
+] as const;
+export type CommandName = (typeof COMMAND_NAMES)[number];
+
+/** What a flag's text is read as. */
+export type FlagType =
+  | { readonly kind: "switch" }
+  | { readonly kind: "text" }
+  | { readonly kind: "choice"; readonly choices: readonly string[] }
+  /** Bytes: `500GB`, `1.5TiB`. */
+  | { readonly kind: "size" }
+  | { readonly kind: "integer"; readonly min: number; readonly max: number }
+  /** Above 0 and at most 1. */
+  | { readonly kind: "fraction" }
+  /** Separated by commas; with `repeats` given once per value instead. */
+  | { readonly kind: "list"; readonly repeats: boolean };
+
+/** One row of the table. */
+export type Flag = {
+  readonly type: FlagType;
+  /** null: nothing unless given; what happens then is part of `meaning`. */
+  readonly default: string | number | boolean | readonly string[] | null;
+  readonly environment: readonly string[];
+  readonly commands: readonly CommandName[];
+  /** A few words with the unit; no capital, no period. */
+  readonly meaning: string;
+};
+
+const text = { kind: "text" } as const;
+const size = { kind: "size" } as const;
+const fraction = { kind: "fraction" } as const;
+const onOff = { kind: "switch" } as const;
+const commaList = { kind: "list", repeats: false } as const;
+const repeated = { kind: "list", repeats: true } as const;
+const integer = (min: number, max: number) => ({ kind: "integer", min, max }) as const;
+const choice = <const C extends readonly string[]>(...choices: C) => ({ kind: "choice", choices }) as const;
+
+const ALL = COMMAND_NAMES;
+const ROLES = ["mine", "validate", "alloc", "verify", "status"] as const;
+const CHAIN_USERS = ["mine", "validate", "alloc", "status"] as const;
+const MINERS = ["mine", "alloc"] as const;
+const NEW_KEYS = ["wallet new-coldkey", "wallet new-hotkey"] as const;
+
+export const FLAGS = {
+  "wallet.name": { type: text, default: "default", environment: ["BT_WALLET_NAME", "BT_WALLET"], commands: [...ROLES, ...NEW_KEYS], meaning: "the wallet, that is its coldkey" },
+  "wallet.hotkey": { type: text, default: "default", environment: ["BT_WALLET_HOTKEY"], commands: [...ROLES, "wallet new-hotkey"], meaning: "the hotkey in that wallet" },
+  "wallet.path": { type: text, default: "~/.bittensor/wallets", environment: ["BT_WALLET_PATH"], commands: [...ROLES, ...NEW_KEYS, "wallet list"], meaning: "folder that holds the wallets" },
+  db_path: { type: repeated, default: ["~/bittensor-db"], environment: ["BTSTORE_DB_PATH"], commands: [...ROLES, "bench", "devnet"], meaning: "root of the partitions; may be given once per disk" },
+  netuid: { type: integer(0, 65_535), default: 1, environment: ["BTSTORE_NETUID"], commands: CHAIN_USERS, meaning: "subnet" },
+  "subtensor.network": { type: text, default: "finney", environment: ["BT_SUBTENSOR_NETWORK", "BT_NETWORK"], commands: CHAIN_USERS, meaning: "finney, test, local, archive, or a ws:// or wss:// address" },
+  "subtensor.chain_endpoint": { type: text, default: null, environment: ["BT_SUBTENSOR_CHAIN_ENDPOINT", "BT_CHAIN_ENDPOINT"], commands: CHAIN_USERS, meaning: "address of a chain node; wins over the network's" },
+  threshold: { type: fraction, default: 0.0001, environment: ["BTSTORE_THRESHOLD"], commands: MINERS, meaning: "share of the space available to us that the partitions may take, above 0 and at most 1" },
+  size: { type: size, default: null, environment: ["BTSTORE_SIZE"], commands: [...MINERS, "devnet"], meaning: "bytes (500GB, 1.5TiB) the partitions may take: a cap beside the threshold; for devnet each miner's space" },
+  restart: { type: onOff, default: false, environment: ["BTSTORE_RESTART"], commands: MINERS, meaning: "begin the filling anew instead of going on at the checkpoint" },
+  force: { type: onOff, default: false, environment: ["BTSTORE_FORCE"], commands: MINERS, meaning: "let --restart destroy stored user data" },
+  steps_per_reallocate: { type: integer(1, 1_000_000_000), default: 1000, environment: ["BTSTORE_STEPS_PER_REALLOCATE"], commands: ["mine"], meaning: "blocks between two allocations" },
+  workers: { type: integer(1, 1024), default: 10, environment: ["BTSTORE_WORKERS"], commands: [...MINERS, "bench"], meaning: "concurrent fill workers; capped by cores and memory" },
+  no_prompt: { type: onOff, default: false, environment: ["BTSTORE_NO_PROMPT"], commands: ["alloc"], meaning: "do not ask for confirmation" },
+  validator: { type: onOff, default: false, environment: ["BTSTORE_VALIDATOR"], commands: ["alloc"], meaning: "allocate as a validator: only hash files" },
+  "allocate.all": { type: onOff, default: false, environment: ["BTSTORE_ALLOCATE_ALL"], commands: MINERS, meaning: "partitions for every hotkey, not only for those with a validator permit" },
+  "axon.port": { type: integer(1, 65_535), default: 8091, environment: ["BT_AXON_PORT"], commands: ["mine"], meaning: "port to listen on" },
+  "axon.ip": { type: text, default: "[::]", environment: ["BT_AXON_IP"], commands: ["mine"], meaning: "address to listen on" },
+  "axon.external_ip": { type: text, default: null, environment: ["BT_AXON_EXTERNAL_IP"], commands: ["mine"], meaning: "address to announce on chain; found out unless given" },
+  "axon.external_port": { type: integer(1, 65_535), default: null, environment: ["BT_AXON_EXTERNAL_PORT"], commands: ["mine"], meaning: "port to announce on chain; the port listened on unless given" },
+  "blacklist.hotkeys": { type: commaList, default: [], environment: ["BTSTORE_BLACKLIST_HOTKEYS"], commands: ["mine"], meaning: "hotkeys to refuse, separated by commas" },
+  once: { type: onOff, default: false, environment: ["BTSTORE_ONCE"], commands: ["validate"], meaning: "run one round and end" },
+  repair: { type: onOff, default: false, environment: ["BTSTORE_REPAIR"], commands: ["verify"], meaning: "seal filler again that no longer matches its hashes" },
+  miners: { type: integer(1, 64), default: 3, environment: ["BTSTORE_MINERS"], commands: ["devnet"], meaning: "miners to start" },
+  validators: { type: integer(1, 16), default: 1, environment: ["BTSTORE_VALIDATORS"], commands: ["devnet"], meaning: "validators to start" },
+  rounds: { type: integer(1, 1_000_000), default: null, environment: ["BTSTORE_ROUNDS"], commands: ["devnet"], meaning: "end after this many rounds; goes on until stopped unless given" },
+  cheat: { type: choice("regenerate", "drop", "overclaim", "steer"), default: null, environment: ["BTSTORE_CHEAT"], commands: ["devnet"], meaning: "replace one miner by this cheat; all are honest unless given" },
+  time_scale: { type: integer(1, 240), default: 60, environment: ["BTSTORE_TIME_SCALE"], commands: ["devnet"], meaning: "how many times faster than 12 s blocks the chain runs; deadlines never scale" },
+  no_password: { type: onOff, default: false, environment: ["BTSTORE_NO_PASSWORD"], commands: ["wallet new-coldkey"], meaning: "store the coldkey unencrypted" },
+  overwrite: { type: onOff, default: false, environment: ["BTSTORE_OVERWRITE"], commands: NEW_KEYS, meaning: "replace a key file that exists; the old key is lost" },
+  config: { type: text, default: null, environment: ["BTSTORE_CONFIG"], commands: ALL, meaning: "TOML file with flags by their names; none is read unless given" },
+  json: { type: onOff, default: false, environment: ["BTSTORE_JSON"], commands: ALL, meaning: "results as one line of JSON on stdout" },
+  "logging.debug": { type: onOff, default: false, environment: ["BT_LOGGING_DEBUG"], commands: ALL, meaning: "say more, and show where errors come from" },
+  "logging.trace": { type: onOff, default: false, environment: ["BT_LOGGING_TRACE"], commands: ALL, meaning: "say everything" },
+  "logging.json": { type: onOff, default: false, environment: ["BTSTORE_LOGGING_JSON"], commands: ALL, meaning: "log lines as JSON" },
+  "logging.logging_dir": { type: text, default: null, environment: ["BT_LOGGING_LOGGING_DIR", "BT_LOGGING_DIR"], commands: ALL, meaning: "folder that also gets the log, as JSON lines; none unless given" },
+  "logging.interval": { type: integer(1, 86_400), default: 60, environment: ["BTSTORE_LOGGING_INTERVAL"], commands: ["mine", "validate"], meaning: "seconds between two status lines" },
+} as const satisfies Record<string, Flag>;
+
+export type FlagName = keyof typeof FLAGS;
+
+type Read<T extends FlagType> = T extends { kind: "switch" } ? boolean
+  : T extends { kind: "size" | "integer" | "fraction" } ? number
+  : T extends { kind: "choice"; choices: readonly (infer C)[] } ? C
+  : T extends { kind: "list" } ? readonly string[]
+  : string;
+
+/** The value of one flag after parsing; null only where the table has no default. */
+export type FlagValue<N extends FlagName> = Read<(typeof FLAGS)[N]["type"]> | ((typeof FLAGS)[N]["default"] extends null ? null : never);
+
+/** The flags that one command takes, by name. A union of commands has the flags all of them take. */
+export type FlagsOf<C extends CommandName> = {
+  readonly [N in FlagName as [C] extends [(typeof FLAGS)[N]["commands"][number]] ? N : never]: FlagValue<N>;
+};
+
+/** Every row in the table's order. */
+export const FLAG_ROWS: readonly (readonly [FlagName, Flag])[] = Object.entries(FLAGS) as [FlagName, Flag][];
+
+/** The rows of one command, in the table's order. */
+export function flagsFor(command: CommandName): readonly (readonly [FlagName, Flag])[] {
+  return FLAG_ROWS.filter(([, flag]) => flag.commands.includes(command));
+}
+
+/** One spelling for all: dots and underscores as dashes, lower case. */
+export function normalFlagName(name: string): string {
+  return name.replaceAll(/[._]/g, "-").toLowerCase();
+}
+
+/** What stands behind a flag in help: `SIZE`, `1-1024`; null for a switch. */
+export function valueHint({ type }: Flag): string | null {
+  switch (type.kind) {
+    case "switch": return null;
+    case "text": return "TEXT";
+    case "choice": return type.choices.join("|");
+    case "size": return "SIZE";
+    case "integer": return `${type.min}-${type.max}`;
+    case "fraction": return "FRACTION";
+    case "list": return type.repeats ? "TEXT" : "TEXT,…";
+  }
+}
+
+/** A default for people: `off`, `1000`, `~/bittensor-db`, `–` for none. */
+export function defaultText(flag: Flag): string {
+  const value = flag.default;
+  if (value === null || (Array.isArray(value) && value.length === 0)) return "–";
+  if (typeof value === "boolean") return value ? "on" : "off";
+  return Array.isArray(value) ? value.join(", ") : String(value);
+}
