@@ -1,0 +1,43 @@
+/** Puts an axon on a port. */
+import { BtstoreError, describeError, hasSystemCode } from "../core/mod.ts";
+import type { AxonHandler } from "./axon.ts";
+import { requestBytesMax, WIRE_LIMITS } from "./limits.ts";
+import type { WireLimits } from "./limits.ts";
+
+/** An axon that listens. */
+export type ListeningAxon = {
+  /** The port it got; differs from the one asked for only if that was 0. */
+  readonly port: number;
+  /** Closes the port and every connection, answers in hand included. */
+  stop(): Promise<void>;
+};
+
+/**
+ * Listens for HTTP/1.1.
+ *
+ * Bun closes connections whose headers or bodies stall and refuses longer headers (16 KiB) and bodies than any message
+ * has, before the handler is asked.
+ *
+ * @param at.ip Address to bind: `[::]` takes IPv6 and IPv4 alike. With or without brackets.
+ * @param at.port 0 for any free one, else 1 to 65,535.
+ * @throws {BtstoreError} `network` if the port cannot be had; the message names it and the flag.
+ */
+export function listenAxon(handler: AxonHandler, at: { ip: string; port: number }, limits: WireLimits = WIRE_LIMITS): ListeningAxon {
+  try {
+    const server = Bun.serve({
+      hostname: at.ip.replace(/^\[(.*)\]$/, "$1"),
+      port: at.port,
+      maxRequestBodySize: requestBytesMax(limits),
+      idleTimeout: limits.axonIdleSeconds,
+      fetch: (request, self) => handler(request, self.requestIP(request)?.address ?? "unknown"),
+    });
+    return { port: server.port!, stop: () => server.stop(true) };
+  } catch (error) {
+    const because = hasSystemCode(error, "EADDRINUSE")
+      ? "another program holds it; stop that one or choose another with --axon.port"
+      : hasSystemCode(error, "EACCES")
+        ? "ports below 1024 need privileges; choose another with --axon.port"
+        : `${describeError(error)}; check --axon.ip and --axon.port`;
+    throw new BtstoreError("network", `Cannot listen on ${at.ip} port ${at.port}: ${because}`, { cause: error });
+  }
+}

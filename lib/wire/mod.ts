@@ -1,0 +1,15 @@
+/**
+ * Wire: signed HTTP between hotkeys. The axon answers (`createAxon`, a function of a request; `listenAxon` puts it on a
+ * port), the dendrite calls and measures. Requests are btauth/1, answers are signed by us, and every limit stands in
+ * one table.
+ */
+export { createAxon } from "./axon.ts";
+export type { AxonHandler, AxonOptions, Standing, SynapseHandler } from "./axon.ts";
+export { Dendrite } from "./dendrite.ts";
+export type { CallOptions, Outcome, Peer, Timing } from "./dendrite.ts";
+export { WIRE_LIMITS } from "./limits.ts";
+export type { Rate, SynapseLimits, WireLimits } from "./limits.ts";
+export { listenAxon } from "./listen.ts";
+export type { ListeningAxon } from "./listen.ts";
+export { Refusal, SYNAPSE_NAMES } from "./synapse.ts";
+export type { RefusalName, SynapseName } from "./synapse.ts";
