@@ -1,0 +1,272 @@
+/**
+ * What a validator remembers of one miner, in SQLite: declarations, audits, unit checks, mismatches, transcripts.
+ *
+ * The database is the pair's `hashes-<miner>`, opened elsewhere in WAL mode; the tables here begin with `ledger_` and carry
+ * their own schema version. Everything a score hangs on is here and survives restarts; nothing is kept in memory.
+ */
+import type { Database } from "bun:sqlite";
+import { BtstoreError, SEAL_PROFILE, equalBytes, fromHex, toHex, type SealProfile, type Windows } from "../core/mod.ts";
+import { sectorAt } from "../space/mod.ts";
+import { declarationDigest, declaredGeometry, decodeDeclaration, type Declaration, type SignedDeclaration } from "./declaration.ts";
+import type { Mismatch } from "./fraud.ts";
+import { SCHEMA, SCHEMA_VERSION } from "./schema.ts";
+import { SCORE_HOURS, type History, type HourTally } from "./score.ts";
+import { encodeTranscript, type Transcript } from "./transcript.ts";
+import { outcomeOf, type Verdict, type VerdictKind } from "./verdict.ts";
+
+/** What became of a declaration that was offered: taken, the one already in force, or why not. */
+export type DeclarationOutcome = "accepted" | "known" | "stale_serial" | "conflicting" | "too_soon";
+
+/** A declaration that was taken, with all that hangs on it. */
+export type StandingDeclaration = {
+  readonly declaration: Declaration;
+  readonly signed: SignedDeclaration;
+  /** D. */
+  readonly digest: Uint8Array;
+  /** Wall clock in milliseconds. */
+  readonly acceptedAt: number;
+};
+
+/** One audit as it goes into the books. */
+export type AuditRecord = {
+  /** Wall clock of the request, milliseconds. */
+  readonly at: number;
+  readonly verdict: Verdict;
+  /** Of the hop answer; null if none came. */
+  readonly elapsedMs: number | null;
+  readonly transcript: Transcript | null;
+};
+
+/** One unit check that ended in `match` or `mismatch`. */
+export type UnitCheckRecord = {
+  readonly at: number;
+  /** The committed root of the piece's sector, 32 bytes. */
+  readonly root: Uint8Array;
+  readonly unitIndex: number;
+  readonly pieceIndex: number;
+  readonly isMatch: boolean;
+};
+
+/** Figures for tables and status lines, over the last 7 days. */
+export type LedgerSummary = {
+  readonly audits: Readonly<Record<VerdictKind, number>>;
+  readonly lastAuditAt: number | null;
+  /** Of the last hop answer. */
+  readonly lastElapsedMs: number | null;
+  readonly unitChecks: { readonly matches: number; readonly mismatches: number };
+};
+
+/** Minutes (scaled) between two declarations of one pair. */
+const DECLARATION_MINUTES = 10;
+
+/** Transcripts kept of any kind, of failures, and in all by size: a hostile miner fails as often as it is asked. */
+const TRANSCRIPTS_LAST = 10;
+const TRANSCRIPTS_FAILED = 100;
+const TRANSCRIPTS_BYTES = 32 * 2 ** 20;
+
+export class Ledger {
+  readonly #db: Database;
+  readonly #windows: Windows;
+  readonly #profile: SealProfile;
+
+  /**
+   * Opens the ledger in a database, making its tables if they are missing.
+   *
+   * @throws {BtstoreError} `corrupt` if the tables were made by a newer version.
+   */
+  constructor(db: Database, windows: Windows, profile: SealProfile = SEAL_PROFILE) {
+    this.#db = db;
+    this.#windows = windows;
+    this.#profile = profile;
+    db.transaction(() => {
+      for (const statement of SCHEMA) db.run(statement);
+      const version = db.query<{ version: number }, []>("SELECT version FROM ledger_schema").get()?.version;
+      if (version === undefined) db.query("INSERT INTO ledger_schema (version) VALUES (?)").run(SCHEMA_VERSION);
+      else if (version !== SCHEMA_VERSION) {
+        throw new BtstoreError("corrupt", `Cannot open the ledger: its version is ${version}, this program reads ${SCHEMA_VERSION}`);
+      }
+    }).immediate();
+  }
+
+  /**
+   * Takes a declaration whose signature and parties were checked (`openDeclaration`), if serial and rate allow.
+   *
+   * The serial must grow; of two texts under one serial the first stands; at most one is taken in 10 (scaled) minutes.
+   *
+   * @param now Wall clock, milliseconds.
+   */
+  accept(signed: SignedDeclaration, declaration: Declaration, now: number): DeclarationOutcome {
+    return this.#db.transaction((): DeclarationOutcome => {
+      const last = this.#db
+        .query<{ serial: number; at: number; digest: Uint8Array }, []>("SELECT serial, at, digest FROM ledger_declarations ORDER BY serial DESC LIMIT 1")
+        .get();
+      const digest = declarationDigest(signed.bytes);
+      if (last && declaration.serial === last.serial) return equalBytes(digest, last.digest) ? "known" : "conflicting";
+      if (last && declaration.serial < last.serial) return "stale_serial";
+      if (last && now >= last.at && now - last.at < DECLARATION_MINUTES * this.#windows.minuteMs) return "too_soon";
+      this.#db
+        .query("INSERT INTO ledger_declarations (serial, at, bytes, digest, text, signature) VALUES (?, ?, ?, ?, ?, ?)")
+        .run(declaration.serial, Math.round(now), declaredGeometry(declaration, this.#profile).byteLength, digest, signed.bytes, signed.signature);
+      this.#db
+        .query("UPDATE ledger_declarations SET text = NULL, signature = NULL WHERE serial < ?")
+        .run(declaration.serial);
+      return "accepted";
+    }).immediate();
+  }
+
+  /** The declaration in force; null before the first. */
+  current(): StandingDeclaration | null {
+    const row = this.#db
+      .query<{ at: number; digest: Uint8Array; text: Uint8Array; signature: Uint8Array }, []>(
+        "SELECT at, digest, text, signature FROM ledger_declarations ORDER BY serial DESC LIMIT 1",
+      )
+      .get();
+    if (!row) return null;
+    const declaration = decodeDeclaration(row.text, this.#profile);
+    if (!declaration) throw new BtstoreError("corrupt", "Cannot read the ledger: the declaration in force is malformed");
+    return { declaration, signed: { bytes: row.text, signature: row.signature }, digest: row.digest, acceptedAt: row.at };
+  }
+
+  /** Enters one audit, and its transcript if given. */
+  recordAudit({ at, verdict, elapsedMs, transcript }: AuditRecord): void {
+    this.#db.transaction(() => {
+      this.#db
+        .query("INSERT INTO ledger_audits (at, kind, outcome, fault, elapsed_ms) VALUES (?, ?, ?, ?, ?)")
+        .run(Math.round(at), verdict.kind, outcomeOf(verdict.kind), verdict.kind === "fail" ? verdict.fault : null, elapsedMs);
+      if (transcript === null) return;
+      this.#db
+        .query("INSERT INTO ledger_transcripts (at, is_failure, text) VALUES (?, ?, ?)")
+        .run(Math.round(at), outcomeOf(verdict.kind) === "miss" ? 1 : 0, encodeTranscript(transcript));
+      this.#pruneTranscripts();
+    }).immediate();
+  }
+
+  /**
+   * Enters one unit check.
+   *
+   * @returns Whether it is the first mismatch of its sector: the one that costs.
+   */
+  recordUnitCheck({ at, root, unitIndex, pieceIndex, isMatch }: UnitCheckRecord): boolean {
+    return this.#db.transaction((): boolean => {
+      const key = toHex(root);
+      if (!isMatch) {
+        const { changes } = this.#db
+          .query("INSERT OR IGNORE INTO ledger_mismatches (root, at, unit_index, piece_index) VALUES (?, ?, ?, ?)")
+          .run(key, Math.round(at), unitIndex, pieceIndex);
+        if (changes === 0) return false;
+      }
+      this.#db
+        .query("INSERT INTO ledger_unit_checks (at, root, unit_index, piece_index, is_match) VALUES (?, ?, ?, ?, ?)")
+        .run(Math.round(at), key, unitIndex, pieceIndex, isMatch ? 1 : 0);
+      return !isMatch;
+    }).immediate();
+  }
+
+  /**
+   * All that the score hangs on at one moment.
+   *
+   * @param userBytes Declared bytes that hold user data or data released since, 0 if the miner keeps none for us.
+   */
+  history(now: number, userBytes = 0): History {
+    const sectors = this.#sectors();
+    const checks = { matches: 0, mismatches: 0 };
+    const rows = this.#db
+      .query<{ root: string; isMatch: number; count: number }, [number]>(
+        "SELECT root, is_match AS isMatch, COUNT(*) AS count FROM ledger_unit_checks WHERE at > ? GROUP BY root, is_match",
+      )
+      .all(now - this.#windows.weekMs);
+    for (const { root, isMatch, count } of rows) if (sectors.has(root)) checks[isMatch ? "matches" : "mismatches"] += count;
+    const mismatches = this.#db
+      .query<{ root: string; at: number }, []>("SELECT root, at FROM ledger_mismatches ORDER BY at, rowid")
+      .all()
+      .map(({ root, at }): Mismatch => ({ root: fromHex(root), at }));
+    const declared = this.#db.query<{ at: number; bytes: number }, []>("SELECT at, bytes FROM ledger_declarations ORDER BY serial").all();
+    return { hours: this.#hours(now), declared, sectors, userBytes, unitChecks: checks, mismatches };
+  }
+
+  /** Figures of the last 7 days. */
+  summary(now: number): LedgerSummary {
+    const since = now - this.#windows.weekMs;
+    const audits: Record<VerdictKind, number> = { pass: 0, late: 0, fail: 0, offline: 0, unknown: 0 };
+    const kinds = this.#db
+      .query<{ kind: VerdictKind; count: number }, [number]>("SELECT kind, COUNT(*) AS count FROM ledger_audits WHERE at > ? GROUP BY kind")
+      .all(since);
+    for (const { kind, count } of kinds) audits[kind] = count;
+    const lastAuditAt = this.#db.query<{ at: number | null }, []>("SELECT MAX(at) AS at FROM ledger_audits").get()!.at;
+    const lastElapsed = this.#db
+      .query<{ elapsedMs: number }, []>("SELECT elapsed_ms AS elapsedMs FROM ledger_audits WHERE elapsed_ms IS NOT NULL ORDER BY at DESC LIMIT 1")
+      .get();
+    const { matches, mismatches } = this.#db
+      .query<{ matches: number; mismatches: number }, [number]>(
+        "SELECT COUNT(*) FILTER (WHERE is_match = 1) AS matches, COUNT(*) FILTER (WHERE is_match = 0) AS mismatches FROM ledger_unit_checks WHERE at > ?",
+      )
+      .get(since)!;
+    return { audits, lastAuditAt, lastElapsedMs: lastElapsed?.elapsedMs ?? null, unitChecks: { matches, mismatches } };
+  }
+
+  /** Transcripts kept, newest first, as their JSON. */
+  transcripts(): { at: number; isFailure: boolean; text: string }[] {
+    return this.#db
+      .query<{ at: number; isFailure: number; text: string }, []>("SELECT at, is_failure AS isFailure, text FROM ledger_transcripts ORDER BY id DESC")
+      .all()
+      .map((row) => ({ ...row, isFailure: row.isFailure === 1 }));
+  }
+
+  /** Forgets what no rule looks at any more. Mismatches stay for good: they bar. */
+  prune(now: number): void {
+    this.#db.transaction(() => {
+      const weekAgo = now - this.#windows.weekMs;
+      this.#db.query("DELETE FROM ledger_audits WHERE at <= ?").run(weekAgo);
+      this.#db.query("DELETE FROM ledger_unit_checks WHERE at <= ?").run(weekAgo);
+      this.#db.query("DELETE FROM ledger_transcripts WHERE at <= ?").run(weekAgo);
+      // The one in force when the last 24 hours began still counts towards their mean.
+      const dayAgo = now - this.#windows.dayMs;
+      this.#db
+        .query("DELETE FROM ledger_declarations WHERE serial < (SELECT MAX(serial) FROM ledger_declarations WHERE at <= ?)")
+        .run(dayAgo);
+    }).immediate();
+  }
+
+  #hours(now: number): HourTally[] {
+    return this.#db
+      .query<HourTally, [number, number, number, number]>(
+        `SELECT CAST((? - at) / ? AS INTEGER) AS hoursAgo,
+           COUNT(*) FILTER (WHERE outcome = 'pass') AS passes,
+           COUNT(*) FILTER (WHERE outcome = 'miss') AS misses,
+           COUNT(*) FILTER (WHERE outcome = 'unknown') AS unknowns
+         FROM ledger_audits WHERE at <= ? AND at > ? GROUP BY hoursAgo ORDER BY hoursAgo`,
+      )
+      .all(now, this.#windows.hourMs, now, now - this.#windows.weekMs)
+      .filter(({ hoursAgo }) => hoursAgo < SCORE_HOURS);
+  }
+
+  #sectors(): Map<string, number> {
+    const standing = this.current();
+    if (!standing) return new Map();
+    const geometry = declaredGeometry(standing.declaration, this.#profile);
+    const sectors = new Map<string, number>();
+    for (const [index, root] of standing.declaration.roots.entries()) {
+      const key = toHex(root);
+      // Two sectors under one root share its checks, which one of the two cannot pass.
+      sectors.set(key, (sectors.get(key) ?? 0) + sectorAt(geometry, index).byteLength);
+    }
+    return sectors;
+  }
+
+  #pruneTranscripts(): void {
+    this.#db
+      .query(
+        `DELETE FROM ledger_transcripts
+         WHERE id NOT IN (SELECT id FROM ledger_transcripts ORDER BY id DESC LIMIT ?)
+           AND id NOT IN (SELECT id FROM ledger_transcripts WHERE is_failure = 1 ORDER BY id DESC LIMIT ?)`,
+      )
+      .run(TRANSCRIPTS_LAST, TRANSCRIPTS_FAILED);
+    this.#db
+      .query(
+        `DELETE FROM ledger_transcripts WHERE id IN (
+           SELECT id FROM (SELECT id, SUM(LENGTH(text)) OVER (ORDER BY id DESC) AS bytes FROM ledger_transcripts)
+           WHERE bytes > ? AND id NOT IN (SELECT id FROM ledger_transcripts ORDER BY id DESC LIMIT 1))`,
+      )
+      .run(TRANSCRIPTS_BYTES);
+  }
+}

@@ -1,0 +1,175 @@
+/**
+ * One audit as a text that anyone can check anywhere: everything both sides said, in JSON, octets in base64.
+ *
+ * What it proves: that these openings do or do not fit this declaration under this nonce and these picks. What it cannot
+ * prove is time, and who sent the answers: those are the validator's word.
+ */
+import { DIGEST_BYTES, HOPS_PER_AUDIT, PIECES_PER_STRIPE, SEAL_PROFILE, type SealProfile } from "../core/mod.ts";
+import { SIGNED_DECLARATION_BYTES_MAX, declarationDigest, openDeclaration, decodeDeclaration, type SignedDeclaration, type VerifySignature } from "./declaration.ts";
+import { OPENING_ANSWER_BYTES_MAX, decodeHopAnswer, decodeOpenings } from "./message.ts";
+import { verifyAudit } from "./verify.ts";
+import type { Verdict } from "./verdict.ts";
+
+/** Everything said in one audit, as octets on the wire. */
+export type Transcript = {
+  /** Wall clock of the request, milliseconds. */
+  readonly at: number;
+  readonly declaration: SignedDeclaration;
+  readonly nonce: Uint8Array;
+  /** As received; null if none came. */
+  readonly hopAnswer: Uint8Array | null;
+  readonly elapsedMs: number | null;
+  readonly deadlineMs: number;
+  /** Empty if none were drawn. */
+  readonly picks: readonly number[];
+  /** As received; null if none came or none were asked for. */
+  readonly openings: Uint8Array | null;
+  /** What the validator made of it. */
+  readonly verdict: Verdict;
+};
+
+/** What checking a transcript gives. */
+export type TranscriptResult = {
+  /** Whether the declaration carries its miner's signature; null if no way to check it was given. */
+  readonly isSigned: boolean | null;
+  /** What the answers themselves amount to; null if there are none to judge. */
+  readonly verdict: Verdict | null;
+  /** Whether the recorded verdict follows: the same fault at the same place, or a time or silence that only the validator saw. */
+  readonly agrees: boolean;
+};
+
+const FORMAT = "btstore-audit/1";
+
+/** Longest text taken, in characters: the largest parts in base64 and room for the rest. */
+const TEXT_MAX = Math.ceil(((SIGNED_DECLARATION_BYTES_MAX + OPENING_ANSWER_BYTES_MAX) * 4) / 3) + 16_384;
+
+/** Writes a transcript as JSON. */
+export function encodeTranscript(transcript: Transcript): string {
+  const { at, declaration, nonce, hopAnswer, elapsedMs, deadlineMs, picks, openings, verdict } = transcript;
+  return JSON.stringify({
+    format: FORMAT,
+    at,
+    declaration: base64(declaration.bytes),
+    declarationSignature: base64(declaration.signature),
+    nonce: base64(nonce),
+    hopAnswer: hopAnswer && base64(hopAnswer),
+    elapsedMs,
+    deadlineMs,
+    picks,
+    openings: openings && base64(openings),
+    verdict,
+  });
+}
+
+/** Reads a transcript from anyone; null if it is none. The recorded verdict is kept only as far as its kind, fault and place. */
+export function decodeTranscript(text: string): Transcript | null {
+  if (text.length > TEXT_MAX) return null;
+  let json: unknown;
+  try {
+    json = JSON.parse(text);
+  } catch {
+    return null;
+  }
+  if (!isRecord(json) || json["format"] !== FORMAT) return null;
+  const { at, elapsedMs, deadlineMs, picks, verdict } = json;
+  const bytes = fromBase64(json["declaration"]);
+  const signature = fromBase64(json["declarationSignature"]);
+  const nonce = fromBase64(json["nonce"]);
+  const hopAnswer = json["hopAnswer"] === null ? null : fromBase64(json["hopAnswer"]);
+  const openings = json["openings"] === null ? null : fromBase64(json["openings"]);
+  if (!bytes || !signature || nonce?.length !== DIGEST_BYTES || hopAnswer === undefined || openings === undefined) return null;
+  if (!isTime(at) || !isTime(deadlineMs) || (elapsedMs !== null && !isTime(elapsedMs))) return null;
+  if (!isPicks(picks) || !isVerdict(verdict)) return null;
+  return { at, declaration: { bytes, signature }, nonce, hopAnswer, elapsedMs, deadlineMs, picks, openings, verdict };
+}
+
+/**
+ * Checks a transcript from nothing but itself.
+ *
+ * @param verifySignature sr25519, if at hand; without it the answers are still checked against the declaration.
+ * @returns null if its declaration is malformed or declares nothing.
+ */
+export function verifyTranscript(transcript: Transcript, verifySignature: VerifySignature | null, profile: SealProfile = SEAL_PROFILE): TranscriptResult | null {
+  const { declaration: signed, nonce, picks } = transcript;
+  const declaration = decodeDeclaration(signed.bytes, profile);
+  if (declaration === null || declaration.unitCount === 0) return null;
+  const isSigned = verifySignature && openDeclaration(signed, declaration, verifySignature, profile).kind === "ok";
+  const hopAnswer = transcript.hopAnswer && decodeHopAnswer(transcript.hopAnswer);
+  const openings = transcript.openings && decodeOpenings(transcript.openings);
+  let verdict: Verdict | null = null;
+  if (transcript.hopAnswer !== null && (hopAnswer === null || (transcript.openings !== null && picks.length === HOPS_PER_AUDIT))) {
+    verdict = verifyAudit({ declaration, digest: declarationDigest(signed.bytes), nonce, hopAnswer, picks, openings }, profile).verdict;
+  }
+  return { isSigned, verdict, agrees: follows(transcript, verdict) };
+}
+
+/** Whether the recorded verdict can follow from what the answers amount to. */
+function follows({ verdict: recorded, elapsedMs, deadlineMs, hopAnswer, openings }: Transcript, verdict: Verdict | null): boolean {
+  switch (recorded.kind) {
+    case "pass":
+      return verdict?.kind === "pass" && elapsedMs !== null && elapsedMs <= deadlineMs;
+    case "late":
+      return elapsedMs !== null && elapsedMs > deadlineMs;
+    case "fail":
+      if (recorded.fault === "refused") return hopAnswer === null || openings === null;
+      if (recorded.fault === "silent") return hopAnswer !== null && openings === null;
+      return verdict?.kind === "fail" && verdict.fault === recorded.fault && samePlace(verdict.place, recorded.place);
+    case "offline":
+      return hopAnswer === null;
+    case "unknown":
+      return true;
+  }
+}
+
+type FailPlace = Extract<Verdict, { kind: "fail" }>["place"];
+
+function samePlace(left: FailPlace, right: FailPlace): boolean {
+  return left?.hop === right?.hop && left?.stripeIndex === right?.stripeIndex && left?.pieceIndex === right?.pieceIndex;
+}
+
+function base64(bytes: Uint8Array): string {
+  return bytes.toBase64();
+}
+
+/** Undefined if it is no base64. */
+function fromBase64(value: unknown): Uint8Array | undefined {
+  if (typeof value !== "string") return undefined;
+  try {
+    return Uint8Array.fromBase64(value, { lastChunkHandling: "strict" });
+  } catch {
+    return undefined;
+  }
+}
+
+function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+function isTime(value: unknown): value is number {
+  return typeof value === "number" && Number.isFinite(value) && value >= 0;
+}
+
+function isPicks(value: unknown): value is number[] {
+  if (!Array.isArray(value) || (value.length !== 0 && value.length !== HOPS_PER_AUDIT)) return false;
+  return value.every((pick) => Number.isInteger(pick) && pick >= 0 && pick < PIECES_PER_STRIPE);
+}
+
+function isVerdict(value: unknown): value is Verdict {
+  if (!isRecord(value)) return false;
+  switch (value["kind"]) {
+    case "pass":
+    case "offline":
+    case "unknown":
+      return true;
+    case "late":
+      return isTime(value["elapsedMs"]) && isTime(value["deadlineMs"]);
+    case "fail":
+      return typeof value["fault"] === "string" && (value["place"] === null || isPlace(value["place"]));
+    default:
+      return false;
+  }
+}
+
+function isPlace(value: unknown): boolean {
+  return isRecord(value) && isTime(value["hop"]) && isTime(value["stripeIndex"]) && isTime(value["pieceIndex"]);
+}

@@ -1,0 +1,80 @@
+/**
+ * Unit checks: is a committed piece really what its unit's Argon2d run gives? (DESIGN section 5)
+ *
+ * A commitment proves only that the miner held something; this proves that it is the filler. The miner cannot see which
+ * piece is checked. One piece per miner and hour, uniform over all pieces opened in that hour, recomputed by the native core;
+ * a difference is believed only once @noble gives the same unit tag as the native core did.
+ */
+import { argon2dAsync } from "@noble/hashes/argon2.js";
+import { UNIT_TAG_BYTES, equalBytes, type Windows } from "../core/mod.ts";
+import type { UnitSpec } from "../space/mod.ts";
+import { uniform, type RandomBytes } from "./challenge.ts";
+import type { OpenedPiece } from "./verify.ts";
+
+/** Computes a unit and gives its tag and the pieces asked for: the native core in production. */
+export type ComputeUnit = (spec: UnitSpec, pieceIndexes: number[]) => Promise<{ tag: Uint8Array; pieces: Uint8Array[] }>;
+
+/** The tag of the same run by another implementation. */
+export type ConfirmTag = (spec: UnitSpec) => Promise<Uint8Array>;
+
+/** `unsure`: the two implementations here disagree, so this machine computes wrongly; says nothing about the miner. */
+export type UnitCheckResult = "match" | "mismatch" | "unsure";
+
+/** Draws one miner's unit checks: a reservoir of one over each hour's opened pieces. */
+export class UnitCheckDraw {
+  readonly #random: RandomBytes;
+  readonly #windows: Windows;
+  #since: number;
+  #seen = 0;
+  #chosen: OpenedPiece | null = null;
+
+  /** @param since Wall clock in milliseconds at which the first hour begins. */
+  constructor(random: RandomBytes, windows: Windows, since: number) {
+    this.#random = random;
+    this.#windows = windows;
+    this.#since = since;
+  }
+
+  /** Takes in the filler pieces of a passed audit. Each piece of the hour is kept with the same chance. */
+  offer(opened: readonly OpenedPiece[]): void {
+    for (const candidate of opened) {
+      this.#seen++;
+      if (uniform(this.#random) * this.#seen < 1) this.#chosen = { ...candidate, piece: candidate.piece.slice() };
+    }
+  }
+
+  /** The piece to check once an hour is over, then the next hour begins; null before, or if nothing was opened. */
+  take(now: number): OpenedPiece | null {
+    // A wall clock set back would otherwise stop the checks for as long as it was set back.
+    if (now >= this.#since && now < this.#since + this.#windows.hourMs) return null;
+    const chosen = this.#chosen;
+    this.#since = now;
+    this.#seen = 0;
+    this.#chosen = null;
+    return chosen;
+  }
+}
+
+/**
+ * Checks one opened piece against its unit.
+ *
+ * @param spec Inputs of the piece's unit, from the declared geometry and the pair's seed.
+ */
+export async function checkUnit(
+  opened: Pick<OpenedPiece, "pieceIndex" | "piece">,
+  spec: UnitSpec,
+  compute: ComputeUnit,
+  confirmTag: ConfirmTag = nobleUnitTag,
+): Promise<UnitCheckResult> {
+  const first = await compute(spec, [opened.pieceIndex]);
+  if (equalBytes(first.pieces[0]!, opened.piece)) return "match";
+  // The tag hangs on every block of the memory: the same tag from both means the same memory.
+  const second = await compute(spec, [opened.pieceIndex]);
+  const isOurs = equalBytes(second.tag, await confirmTag(spec)) && equalBytes(second.pieces[0]!, first.pieces[0]!);
+  return isOurs ? "mismatch" : "unsure";
+}
+
+/** A unit's tag by @noble: about ten seconds for a full unit, in slices that leave the thread alive, so only in doubt. */
+function nobleUnitTag(spec: UnitSpec): Promise<Uint8Array> {
+  return argon2dAsync(spec.password, spec.salt, { t: spec.passes, m: spec.chunks * 1024, p: 1, version: 0x13, dkLen: UNIT_TAG_BYTES });
+}
