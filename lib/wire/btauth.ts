@@ -161,10 +161,11 @@ export function verifyResponse(
 }
 
 /**
- * Draws the nonces of one sender: wall-clock nanoseconds, strictly increasing even when the clock stands or jumps back.
+ * Draws the nonces of one sender: wall-clock nanoseconds, strictly increasing while the clock stands or goes back a little.
  *
- * The clock gives milliseconds; the digits below are random, so that two processes that sign with one hotkey do not
- * take each other for a replay.
+ * A clock that is set back by more than `MAX_SKEW_MS` is followed: going on from the last nonce would have every axon
+ * refuse us until the clock caught up. The clock gives milliseconds; the digits below are random, so that neither that
+ * nor two processes that sign with one hotkey are taken for a replay.
  */
 export class NonceSource {
   #last = 0n;
@@ -177,7 +178,8 @@ export class NonceSource {
 
   next(): bigint {
     const drawn = BigInt(Math.floor(this.#now())) * NS_PER_MS + BigInt(crypto.getRandomValues(new Uint32Array(1))[0]! % 1_000_000);
-    this.#last = drawn > this.#last ? drawn : this.#last + 1n;
+    const isSetBack = drawn + BigInt(MAX_SKEW_MS) * NS_PER_MS < this.#last;
+    this.#last = drawn > this.#last || isSetBack ? drawn : this.#last + 1n;
     return this.#last;
   }
 }

@@ -66,7 +66,7 @@ export const WIRE_LIMITS: WireLimits = {
   badSignatureTokens: 10,
   refusalRate: { perSecond: 1, burst: 20 },
   bucketsMax: 65_536,
-  openMax: 1024,
+  openMax: 4096,
   openPerAddressMax: 32,
   workPerHotkeyMax: 8,
   bodyMs: 5_000,

@@ -37,7 +37,7 @@ export function listenAxon(handler: AxonHandler, at: { ip: string; port: number 
       ? "another program holds it; stop that one or choose another with --axon.port"
       : hasSystemCode(error, "EACCES")
         ? "ports below 1024 need privileges; choose another with --axon.port"
-        : `${describeError(error)}; check --axon.ip and --axon.port`;
+        : `${describeError(error)}; check --axon.ip (0.0.0.0 on a machine without IPv6)`;
     throw new BtstoreError("network", `Cannot listen on ${at.ip} port ${at.port}: ${because}`, { cause: error });
   }
 }

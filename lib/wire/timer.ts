@@ -21,7 +21,7 @@ const TICK_MS = 5;
 type Order = Extract<TimerRequest, { kind: "exchange" }>;
 type Connection = Bun.Socket<Line>;
 
-/** A connection's state: the exchange it carries, or none while it is idle. */
+/** A connection's state: the exchange it carries (none while it is kept) and what of the request is still to be sent. */
 type Line = { readonly peer: string; exchange: Exchange | null; unsent: Uint8Array };
 
 declare const self: Worker;
@@ -79,6 +79,7 @@ class Exchange {
     this.#isKept = isKept;
     connection.data.exchange = this;
     connection.data.unsent = this.#order.bytes;
+    connection.timeout(0);
     if (this.#startMs === 0) {
       clearTimeout(this.#timeout);
       this.#timeout = setTimeout(() => this.end({ kind: "late" }), this.#order.timeoutMs);
@@ -105,7 +106,10 @@ class Exchange {
 
   closed(): void {
     this.#connection = null;
-    if (this.#isKept && !this.#reader.hasBegun) this.#connect();
+    if (!exchanges.has(this.#order.id)) return;
+    const isWorthASecondTry = this.#isKept && !this.#reader.hasBegun;
+    this.#isKept = false;
+    if (isWorthASecondTry) this.#connect();
     else this.end({ kind: this.#startMs === 0 ? "unreachable" : "closed" });
   }
 
@@ -168,7 +172,7 @@ const handlers: Bun.SocketHandler<Line> = {
   },
   drain: send,
   end: (connection) => void connection.terminate(),
-  timeout: (connection) => void (connection.data.exchange ?? connection.terminate()),
+  timeout: (connection) => void connection.terminate(),
   close: forget,
   error: (connection) => void connection.terminate(),
   connectError: (connection) => forget(connection),
