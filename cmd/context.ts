@@ -3,9 +3,10 @@ import { homedir } from "node:os";
 import { join, resolve } from "node:path";
 import { BtstoreError } from "../lib/core/mod.ts";
 import type { FlagsOf } from "./flags.ts";
-import { ORIGINS, type Parsed } from "./parse.ts";
+import { ORIGINS, type Origin } from "./parse.ts";
 
 type RoleFlags = FlagsOf<"mine" | "validate" | "alloc">;
+type ChainFlag = "subtensor.chain_endpoint" | "subtensor.network";
 
 /** Addresses of the networks Bittensor names (SDK `core/settings.py`). */
 export const NETWORKS: Readonly<Record<string, string>> = {
@@ -36,10 +37,10 @@ export function partitionFolders(flags: Pick<RoleFlags, "db_path" | "wallet.name
  *
  * @throws {BtstoreError} "usage" if a network is unknown or an address is no ws(s) URL.
  */
-export function chainEndpoints({ flags, origins }: Pick<Parsed<"mine" | "validate" | "alloc">, "flags" | "origins">): string[] {
+export function chainEndpoints({ flags, origins }: { flags: Pick<RoleFlags, ChainFlag>; origins: Readonly<Record<ChainFlag, Origin>> }): string[] {
   const endpoint = flags["subtensor.chain_endpoint"];
   const network = flags["subtensor.network"];
-  const strength = (name: "subtensor.chain_endpoint" | "subtensor.network") => ORIGINS.indexOf(origins[name]);
+  const strength = (name: ChainFlag) => ORIGINS.indexOf(origins[name]);
   if (endpoint !== null && strength("subtensor.chain_endpoint") >= strength("subtensor.network")) return [nodeAddress(endpoint, "subtensor.chain_endpoint")];
   return [Object.hasOwn(NETWORKS, network) ? NETWORKS[network]! : nodeAddress(network, "subtensor.network")];
 }

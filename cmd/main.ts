@@ -27,10 +27,14 @@ import { EXIT_BROKEN_PIPE, EXIT_OK, exitStatus } from "./status.ts";
 /** How long an orderly end may take once the process that started us is gone, in milliseconds. */
 const ORPHAN_GRACE_MS = 10_000;
 
+/** A command that has not stopped after this long says that it is stopping, in milliseconds. */
+const STOPPING_NOTICE_MS = 300;
+
 const screen = new Screen();
 const stop = new AbortController();
 let isTerminated = false;
 let isDebugging = false;
+let isJsonLog = false;
 let log: Log | null = null;
 
 process.on("unhandledRejection", fail);
@@ -117,9 +121,10 @@ function noCommand(group: string, word: string | undefined): BtstoreError {
 
 async function openCommonLog(name: string, flags: CommonFlags): Promise<void> {
   isDebugging = flags["logging.debug"] || flags["logging.trace"];
+  isJsonLog = flags["logging.json"];
   const { openLog, logFile } = await import("./log.ts");
   const level = flags["logging.trace"] ? "trace" : flags["logging.debug"] ? "debug" : "info";
-  log = openLog(screen, { level, isJson: flags["logging.json"], file: logFile(name, flags) });
+  log = openLog(screen, { level, isJson: isJsonLog, file: logFile(name, flags) });
 }
 
 function helpWidth(): number {
@@ -135,6 +140,7 @@ function interrupt(message: string, isTermination: boolean): void {
     process.exit(exitStatus(reason, isTerminated));
   }
   stop.abort(reason);
+  setTimeout(() => log?.info("Stopping; a second Ctrl-C ends at once"), STOPPING_NOTICE_MS).unref();
 }
 
 /** Reports an error and ends with its status. What follows from an interruption counts as the interruption. */
@@ -144,7 +150,7 @@ async function fail(thrown: unknown): Promise<never> {
   screen.close();
   const isExpected = error instanceof BtstoreError;
   const text = isExpected ? error.message : `Unexpected error: ${describeError(error)}${isDebugging ? "" : "\nThis is a bug; --logging.debug shows where it happened"}`;
-  if (log) log.error(text, isExpected ? { code: error.code } : {});
+  if (log) log.error(text, isJsonLog && isExpected ? { code: error.code } : {});
   else process.stderr.write(`btstore: ${text}\n`);
   if (isDebugging && error instanceof Error) process.stderr.write(`${Bun.inspect(error)}\n`);
   return end(exitStatus(error, isTerminated));
