@@ -36,6 +36,7 @@ let isTerminated = false;
 let isDebugging = false;
 let isJsonLog = false;
 let log: Log | null = null;
+let finalStatus = EXIT_OK;
 
 process.on("unhandledRejection", fail);
 process.on("uncaughtException", fail);
@@ -156,8 +157,11 @@ async function fail(thrown: unknown): Promise<never> {
   return end(exitStatus(error, isTerminated));
 }
 
-/** Ends the process once what was printed has left it. */
+/** Ends the process once what was printed has left it. An error that comes up meanwhile still decides the status. */
 async function end(status: number): Promise<never> {
+  finalStatus ||= status;
+  // One turn of the loop, in which rejections that nobody handled are reported.
+  await new Promise((resolve) => setImmediate(resolve));
   for (const stream of [process.stdout, process.stderr]) await new Promise((resolve) => stream.write("", resolve));
-  process.exit(status);
+  process.exit(finalStatus);
 }
