@@ -1,0 +1,143 @@
+/**
+ * The chain as the roles see it: one socket, the newest head by subscription, everything else on request.
+ *
+ * A chain that is away makes each request fail at once with what was last seen; the socket goes on trying, and heads
+ * come again by themselves. Runtime upgrades are polkadot.js's: it follows `state_subscribeRuntimeVersion`, reads the
+ * new metadata and encodes calls by it.
+ */
+import { ApiPromise } from "@polkadot/api";
+import { BtstoreError, describeError, fromHex, type Log, type Ss58 } from "../core/mod.ts";
+import { cryptoReady, type Hotkey } from "../wallet/mod.ts";
+import { type AxonAnnouncement, readBalance, readBurnCost, register, serveAxon } from "./calls.ts";
+import { readNextEpochBlock } from "./epoch.ts";
+import type { Head, Link } from "./link.ts";
+import { type Metagraph, readMetagraph } from "./metagraph.ts";
+import { cleanText, quietPolkadot } from "./quiet.ts";
+import { ChainSocket } from "./socket.ts";
+import { within } from "./wait.ts";
+import { setWeights, type Weight } from "./weights.ts";
+
+/** How to reach a chain. */
+export type ConnectOptions = {
+  /** Addresses, tried in turn; at least one. */
+  readonly endpoints: readonly string[];
+  readonly log: Log;
+  readonly signal?: AbortSignal;
+  /** Longest wait until the chain is usable, in milliseconds; 30 s if missing. */
+  readonly timeoutMs?: number;
+  /** Longest wait for one answer, in milliseconds; 20 s if missing. */
+  readonly requestTimeoutMs?: number;
+};
+
+/** A connected chain. Every method that asks it throws BtstoreError `chain` if it does not answer in time. */
+export interface Chain {
+  /** Hash of block 0, 32 bytes: which chain this is. */
+  readonly genesisHash: Uint8Array;
+  /** Milliseconds per block. */
+  readonly blockMs: number;
+  /** The newest block seen; stands still while the chain is away. */
+  head(): Head;
+  /** Calls back with every new head, until the function returned is called. */
+  onHead(listener: (head: Head) => void): () => void;
+  metagraph(netuid: number): Promise<Metagraph>;
+  nextEpochBlock(netuid: number): Promise<number>;
+  burnCost(netuid: number): Promise<bigint>;
+  balance(account: Ss58): Promise<bigint>;
+  register(coldkey: Hotkey, hotkey: Ss58, netuid: number, priceMax?: bigint): Promise<{ uid: number }>;
+  serveAxon(hotkey: Hotkey, axon: AxonAnnouncement): Promise<boolean>;
+  setWeights(hotkey: Hotkey, netuid: number, weights: readonly Weight[], versionKey: number): Promise<void>;
+  isConnected(): boolean;
+  close(): Promise<void>;
+}
+
+const CONNECT_TIMEOUT_MS = 30_000;
+const REQUEST_TIMEOUT_MS = 20_000;
+const BLOCK_MS_DEFAULT = 12_000;
+
+/** Extensions of subtensor that add no bytes; unnamed, polkadot.js would warn about each. */
+const NO_EFFECT = { extrinsic: {}, payload: {} };
+const SIGNED_EXTENSIONS = {
+  SudoTransactionExtension: NO_EFFECT,
+  CheckShieldedTxValidity: NO_EFFECT,
+  SubtensorTransactionExtension: NO_EFFECT,
+  SubtensorSignedExtension: NO_EFFECT,
+  CommitmentsSignedExtension: NO_EFFECT,
+  DrandPriority: NO_EFFECT,
+};
+
+/**
+ * Connects to the first address that answers, and waits until the chain is usable.
+ *
+ * @throws {BtstoreError} `chain` if none is within the time, with the last fault seen; `cancelled` if the signal aborts.
+ */
+export async function connectChain(options: ConnectOptions): Promise<Chain> {
+  const { endpoints, log, signal, timeoutMs = CONNECT_TIMEOUT_MS, requestTimeoutMs = REQUEST_TIMEOUT_MS } = options;
+  quietPolkadot(log);
+  await cryptoReady();
+  const socket = new ChainSocket({ endpoints, log, requestTimeoutMs });
+  const api = new ApiPromise({ provider: socket, noInitWarn: true, throwOnConnect: false, signedExtensions: SIGNED_EXTENSIONS });
+  api.isReadyOrError.catch(() => {});
+  const action = `Cannot connect to the chain at ${endpoints.map((endpoint) => `"${endpoint}"`).join(", ")}`;
+  try {
+    const ready = new Promise<void>((resolve) => {
+      api.on("ready", resolve);
+      // What fails while polkadot.js starts is not tried again by it on the same socket.
+      api.on("error", (error: unknown) => socket.reopen(cleanText(describeError(error))));
+    });
+    await socket.connect();
+    await within(ready, action, "the chain's metadata", { timeoutMs, ...(signal ? { signal } : {}) });
+    return await makeChain(api, socket, log, action, timeoutMs);
+  } catch (error) {
+    await api.disconnect();
+    if (!(error instanceof BtstoreError) || error.code !== "chain") throw error;
+    throw new BtstoreError("chain", `${error.message}; last: ${socket.lastFault}. Check --subtensor.network and --subtensor.chain_endpoint`, { cause: error });
+  }
+}
+
+async function makeChain(api: ApiPromise, socket: ChainSocket, log: Log, action: string, timeoutMs: number): Promise<Chain> {
+  const listeners = new Set<(head: Head) => void>();
+  let head: Head | null = null;
+  const firstHead = new Promise<void>((resolve, reject) => {
+    const onHeader = (header: { number: { toNumber(): number }; hash: { toU8a(): Uint8Array } }) => {
+      head = { number: header.number.toNumber(), hash: header.hash.toU8a() };
+      resolve();
+      for (const listener of listeners) {
+        try {
+          listener(head);
+        } catch (error) {
+          log.error("A listener for new blocks failed", { reason: describeError(error) });
+        }
+      }
+    };
+    api.rpc.chain.subscribeNewHeads(onHeader).catch(reject);
+  });
+  await within(firstHead, action, "the first block", { timeoutMs });
+  const link: Link = { api, socket, log, blockMs: blockMsOf(api), head: () => head! };
+  return {
+    genesisHash: fromHex(api.genesisHash.toHex()),
+    blockMs: link.blockMs,
+    head: link.head,
+    onHead: (listener) => {
+      listeners.add(listener);
+      return () => void listeners.delete(listener);
+    },
+    metagraph: (netuid) => readMetagraph(link, netuid),
+    nextEpochBlock: (netuid) => readNextEpochBlock(link, netuid),
+    burnCost: (netuid) => readBurnCost(link, netuid),
+    balance: (account) => readBalance(link, account),
+    register: (coldkey, hotkey, netuid, priceMax) => register(link, coldkey, hotkey, netuid, priceMax),
+    serveAxon: (hotkey, axon) => serveAxon(link, hotkey, axon),
+    setWeights: (hotkey, netuid, weights, versionKey) => setWeights(link, hotkey, netuid, weights, versionKey),
+    isConnected: () => socket.isConnected,
+    close: async () => {
+      listeners.clear();
+      await api.disconnect();
+    },
+  };
+}
+
+/** `Aura.SlotDuration`, 250 ms on a fast localnet and 12,000 on finney. */
+function blockMsOf(api: ApiPromise): number {
+  const slot = Number(api.consts["aura"]?.["slotDuration"]?.toString());
+  return slot >= 1 && slot <= 60_000 ? slot : BLOCK_MS_DEFAULT;
+}

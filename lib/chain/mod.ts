@@ -1,0 +1,11 @@
+/**
+ * Chain: a subtensor client. One socket, heads by subscription, the metagraph, the calls a miner and a validator make,
+ * and every refusal of the chain in words.
+ */
+export type { AxonAnnouncement } from "./calls.ts";
+export type { Chain, ConnectOptions } from "./client.ts";
+export { connectChain } from "./client.ts";
+export type { Head } from "./link.ts";
+export type { Axon, Metagraph, Neuron } from "./metagraph.ts";
+export { chainEndpoints } from "./networks.ts";
+export type { Weight } from "./weights.ts";

@@ -1,0 +1,130 @@
+/**
+ * Sends one extrinsic and waits until it has happened: signed with the next free nonce, included in a block,
+ * `System.ExtrinsicSuccess` and the pallet's own event seen there. Inclusion alone is no success (facts 3.12).
+ */
+import type { SubmittableExtrinsic } from "@polkadot/api/types";
+import type { DispatchError, EventRecord } from "@polkadot/types/interfaces";
+import type { Codec } from "@polkadot/types/types";
+import { BtstoreError, concat, fromHex } from "../core/mod.ts";
+import type { Hotkey } from "../wallet/mod.ts";
+import { dispatchRefusal, isWorthSigningAgain, sendFault } from "./errors.ts";
+import { type Link, readStorage, toList } from "./link.ts";
+import { within } from "./wait.ts";
+
+/** First byte of a `MultiSignature` that is sr25519. */
+const SR25519 = Uint8Array.of(1);
+
+/** Blocks an extrinsic may take, and the least time for them, in milliseconds. */
+const INCLUSION_BLOCKS = 10;
+const INCLUSION_MS_MIN = 60_000;
+
+/** Time to sign (three small requests) and to read what happened, in milliseconds. */
+const STEP_TIMEOUT_MS = 30_000;
+
+/** What is sent and how its success shows. */
+export type Submission = {
+  /** What fails if it fails: `Cannot set weights on subnet 1`. */
+  readonly action: string;
+  readonly signer: Hotkey;
+  /** Encodes the call; asked again if it must be signed again. */
+  readonly makeCall: () => SubmittableExtrinsic<"promise">;
+  /** Name of the pallet's event, as `SubtensorModule.WeightsSet`. */
+  readonly event: string;
+};
+
+/** Where it happened, and the data of the pallet's event. */
+export type Submitted = { readonly blockHash: Uint8Array; readonly eventData: readonly Codec[] };
+
+/**
+ * Sends an extrinsic; see the file's comment. Signs again once if the runtime or the nonce changed meanwhile.
+ *
+ * @throws {BtstoreError} `chain_refused` or `not_registered` with the chain's reason in words; `chain` if the chain or the
+ * connection was lost on the way, in which case the call may still have happened.
+ */
+export async function submit(link: Link, submission: Submission): Promise<Submitted> {
+  for (let attempt = 0; ; attempt++) {
+    try {
+      return await submitOnce(link, submission);
+    } catch (error) {
+      if (attempt > 0 || !isWorthSigningAgain(error)) throw sendFault(submission.action, error);
+      link.log.debug("Signing an extrinsic again", { action: submission.action });
+      await refreshRuntime(link, submission.action);
+    }
+  }
+}
+
+async function submitOnce(link: Link, { action, signer, makeCall, event }: Submission): Promise<Submitted> {
+  const call = makeCall();
+  const signed = await within(call.signAsync(pairOf(signer), { nonce: -1 }), action, "the account's nonce", { timeoutMs: STEP_TIMEOUT_MS });
+  const hex = signed.toHex();
+  const blockHash = await watch(link, hex, action);
+  const block = await link.socket.send("chain_getBlock", [blockHash]);
+  const index = (block?.block?.extrinsics as unknown[] | undefined)?.indexOf(hex) ?? -1;
+  if (index < 0) throw new BtstoreError("chain", "the block that should contain the call does not");
+  const [events] = await readStorage(link, action, [["system", "events"]], fromHex(blockHash));
+  const mine = (toList(events ?? null) as unknown as EventRecord[]).filter(({ phase }) => phase.isApplyExtrinsic && phase.asApplyExtrinsic.toNumber() === index).map((record) => record.event);
+  const nameOf = (found: EventRecord["event"]) => `${found.section[0]!.toUpperCase()}${found.section.slice(1)}.${found.method}`;
+  const failed = mine.find((found) => nameOf(found) === "System.ExtrinsicFailed");
+  if (failed) throw dispatchRefusal(action, dispatchErrorName(link, failed.data[0] as unknown as DispatchError));
+  const success = mine.find((found) => nameOf(found) === event);
+  if (!success || !mine.some((found) => nameOf(found) === "System.ExtrinsicSuccess")) {
+    throw new BtstoreError("chain_refused", `the call was included, but the chain reports no ${event}`);
+  }
+  return { blockHash: fromHex(blockHash), eventData: [...success.data] };
+}
+
+/** Sends the extrinsic and resolves with the hash of the first block that includes it. */
+async function watch(link: Link, hex: string, action: string): Promise<string> {
+  let subscriptionId: number | null = null;
+  const timeoutMs = Math.max(INCLUSION_MS_MIN, INCLUSION_BLOCKS * link.blockMs);
+  try {
+    const included = new Promise<string>((resolve, reject) => {
+      const onStatus = (error: Error | null, status: unknown) => {
+        if (error) return reject(error);
+        if (typeof status === "string") {
+          if (status === "dropped" || status === "invalid") reject(new BtstoreError("chain_refused", `the chain's pool reports it as ${status}; try again`));
+          return;
+        }
+        const { inBlock, finalized, usurped } = (status ?? {}) as Record<string, unknown>;
+        if (typeof inBlock === "string" || typeof finalized === "string") resolve(String(inBlock ?? finalized));
+        else if (usurped !== undefined) reject(new BtstoreError("chain_refused", "another call of the same key took its place; try again"));
+      };
+      link.socket.subscribe("author_extrinsicUpdate", "author_submitAndWatchExtrinsic", [hex], onStatus).then((id) => (subscriptionId = id), reject);
+    });
+    return await within(included, action, "a block to include the call", { timeoutMs });
+  } finally {
+    if (subscriptionId !== null) void link.socket.unsubscribe("author_extrinsicUpdate", "author_unwatchExtrinsic", subscriptionId);
+  }
+}
+
+/** Waits until polkadot.js has taken over a runtime that the chain already runs. */
+async function refreshRuntime(link: Link, action: string): Promise<void> {
+  const version = await link.socket.send("state_getRuntimeVersion", []);
+  const isCurrent = () => link.api.runtimeVersion.specVersion.toNumber() === Number(version?.specVersion);
+  const current = new Promise<void>((resolve) => {
+    if (isCurrent()) return resolve();
+    const onDecorated = () => {
+      if (!isCurrent()) return;
+      link.api.off("decorated", onDecorated);
+      resolve();
+    };
+    link.api.on("decorated", onDecorated);
+  });
+  await within(current, action, "the metadata of the chain's new runtime", { timeoutMs: STEP_TIMEOUT_MS });
+}
+
+function dispatchErrorName(link: Link, error: DispatchError): string {
+  if (error.isModule) return link.api.registry.findMetaError(error.asModule).name;
+  return error.isToken ? error.asToken.type : error.type;
+}
+
+/** A hotkey as polkadot.js signs with one. */
+function pairOf(signer: Hotkey) {
+  return {
+    address: signer.ss58,
+    addressRaw: signer.publicKey,
+    publicKey: signer.publicKey,
+    sign: (message: Uint8Array, options?: { withType?: boolean }) => (options?.withType ? concat(SR25519, signer.sign(message)) : signer.sign(message)),
+  } as unknown as Parameters<SubmittableExtrinsic<"promise">["signAsync"]>[0];
+}
+
