@@ -204,7 +204,11 @@ function describeFailure(error: unknown): { error: string; place: string } {
   return { error: isOurs ? error.message : error.name, place: /\bat [^\n]*/.exec(frames)?.[0] ?? "" };
 }
 
-function refuse(refusal: Refusal, signature: Record<string, string> = {}): Response {
+/**
+ * A refusal's answer. An unsigned one ends the connection, so that only callers who were authenticated keep one open;
+ * what is left of a body that was not read goes with it.
+ */
+function refuse(refusal: Refusal, signature: Record<string, string> = { Connection: "close" }): Response {
   const headers: Record<string, string> = { ...signature, "Content-Type": "application/json" };
   if (refusal.retryAfterSeconds !== null) headers["Retry-After"] = String(refusal.retryAfterSeconds);
   if (refusal.name === "MethodNotAllowed") headers.Allow = "POST";

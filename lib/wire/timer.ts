@@ -14,9 +14,7 @@
 import type { ExchangeResult, TimerReport, TimerRequest } from "./exchange.ts";
 import { WIRE_LIMITS } from "./limits.ts";
 import { ResponseReader } from "./response.ts";
-
-/** How often the ticker looks, in milliseconds. A stall shows as what exceeds it. */
-const TICK_MS = 5;
+import { StallWatch, TICK_MS } from "./stall.ts";
 
 type Order = Extract<TimerRequest, { kind: "exchange" }>;
 type Connection = Bun.Socket<Line>;
@@ -28,17 +26,11 @@ declare const self: Worker;
 
 const exchanges = new Map<number, Exchange>();
 const idle = new Map<string, Connection[]>();
+const watch = new StallWatch();
 let ticker: ReturnType<typeof setInterval> | null = null;
-let lastTickMs = 0;
-
-/** How long ago the ticker should have run. */
-function stallMs(): number {
-  return Math.max(0, performance.now() - lastTickMs - TICK_MS);
-}
 
 function tick(): void {
-  const lateMs = stallMs();
-  lastTickMs = performance.now();
+  const lateMs = watch.tick(performance.now());
   for (const exchange of exchanges.values()) exchange.lagMs = Math.max(exchange.lagMs, lateMs);
 }
 
@@ -58,7 +50,7 @@ class Exchange {
     this.#reader = new ResponseReader(order.responseBytesMax);
     exchanges.set(order.id, this);
     if (ticker === null) {
-      lastTickMs = performance.now();
+      watch.start(performance.now());
       ticker = setInterval(tick, TICK_MS);
     }
     this.#timeout = setTimeout(() => this.end({ kind: "unreachable" }), WIRE_LIMITS.connectMs);
@@ -118,7 +110,7 @@ class Exchange {
     const elapsedMs = this.#startMs === 0 ? 0 : performance.now() - this.#startMs;
     if (!exchanges.delete(this.#order.id)) return;
     clearTimeout(this.#timeout);
-    const lagMs = Math.max(this.lagMs, stallMs());
+    const lagMs = Math.max(this.lagMs, watch.lateMs(performance.now()));
     const connection = this.#connection;
     this.#connection = null;
     if (connection) {

@@ -47,6 +47,11 @@ describe("listenAxon()", () => {
     expect(await exchange(`${head}Content-Length: 0\r\n\r\n`, /\}/)).toMatch(/^HTTP\/1\.1 401 [^]*"MalformedAuth"/);
   });
 
+  test("ends the connection of whoever is not authenticated", async () => {
+    const answer = await exchange("POST /btstore/1/Ping HTTP/1.1\r\nHost: x\r\nContent-Length: 20\r\n\r\nping", /$^/);
+    expect(answer).toMatch(/^HTTP\/1\.1 401 [^]*connection: close\r\n/i);
+  });
+
   test("answers 404 where the Host header is no host, and goes on after nonsense", async () => {
     expect(await exchange("POST /btstore/1/Ping HTTP/1.1\r\nHost: a@b/c?\r\nContent-Length: 0\r\n\r\n", /\}/)).toMatch(/^HTTP\/1\.1 40[14] /);
     await exchange("\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n", /./);
