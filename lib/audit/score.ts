@@ -66,8 +66,8 @@ export function wilsonLower(passes: number, count: number): number {
 }
 
 /** The share of a miner's audits of the last 7 days that ended `unknown`; 0 without audits. */
-export function unknownShare(history: History): number {
-  const { all, unknowns } = totals(history.hours);
+export function unknownShare({ hours }: Pick<History, "hours">): number {
+  const { all, unknowns } = totals(hours);
   return all === 0 ? 0 : unknowns / all;
 }
 

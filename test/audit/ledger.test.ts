@@ -1,0 +1,168 @@
+import { Database } from "bun:sqlite";
+import { describe, expect, test } from "bun:test";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { BtstoreError, windowsFor } from "../../lib/core/mod.ts";
+import { Ledger, decodeTranscript, encodeDeclaration, type Declaration, type Transcript, type Verdict } from "../../lib/audit/mod.ts";
+import { GENESIS, MINER, VALIDATOR } from "./partition.ts";
+
+const windows = windowsFor(12_000);
+const { minuteMs, hourMs, dayMs } = windows;
+const UNIT_BYTES = 32 * 2 ** 20;
+const NOW = 1000 * dayMs;
+const root = (n: number) => new Uint8Array(32).fill(n);
+
+function declare(serial: number, unitCount: number, roots: readonly Uint8Array[] = Array.from({ length: Math.ceil(unitCount / 128) }, (_, i) => root(i + 1))): Declaration {
+  return { netuid: 1, genesisHash: GENESIS, miner: MINER, validator: VALIDATOR, serial, unitCount, chunksPerUnit: 32, roots };
+}
+
+function accept(ledger: Ledger, declaration: Declaration, now: number) {
+  return ledger.accept({ bytes: encodeDeclaration(declaration), signature: new Uint8Array(64).fill(declaration.serial) }, declaration, now);
+}
+
+function transcriptOf(verdict: Verdict, at: number, padding = 0): Transcript {
+  return {
+    at, declaration: { bytes: encodeDeclaration(declare(1, 1)), signature: new Uint8Array(64) }, nonce: new Uint8Array(32), hopAnswer: new Uint8Array(padding),
+    elapsedMs: 5, deadlineMs: 1000, picks: [], openings: null, verdict,
+  };
+}
+
+const PASS: Verdict = { kind: "pass" };
+const FAIL: Verdict = { kind: "fail", fault: "link_mismatch", place: { hop: 1, stripeIndex: 2, pieceIndex: 3 } };
+
+describe("Ledger.accept()", () => {
+  test("takes growing serials, refuses older ones, and lets the first text under one serial stand", () => {
+    const ledger = new Ledger(new Database(":memory:"), windows);
+    expect(ledger.current()).toBeNull();
+    expect(accept(ledger, declare(5, 10), NOW)).toBe("accepted");
+    expect(accept(ledger, declare(5, 10), NOW + dayMs)).toBe("known");
+    expect(accept(ledger, declare(5, 11), NOW + dayMs)).toBe("conflicting");
+    expect(accept(ledger, declare(4, 11), NOW + dayMs)).toBe("stale_serial");
+    expect(ledger.current()).toMatchObject({ declaration: declare(5, 10), acceptedAt: NOW });
+    expect(accept(ledger, declare(6, 200), NOW + dayMs)).toBe("accepted");
+    expect(ledger.current()!.declaration).toEqual(declare(6, 200));
+    expect(accept(ledger, declare(5, 10), NOW + 2 * dayMs)).toBe("stale_serial");
+  });
+
+  test("takes one declaration in ten minutes, scaled", () => {
+    for (const scaled of [windows, windowsFor(200)]) {
+      const ledger = new Ledger(new Database(":memory:"), scaled);
+      accept(ledger, declare(1, 1), NOW);
+      expect(accept(ledger, declare(2, 2), NOW + 10 * scaled.minuteMs - 1)).toBe("too_soon");
+      expect(accept(ledger, declare(2, 2), NOW + 10 * scaled.minuteMs)).toBe("accepted");
+    }
+  });
+});
+
+describe("Ledger.history()", () => {
+  test("tallies audits by the hour, verdict by verdict, over 7 days and no longer", () => {
+    const ledger = new Ledger(new Database(":memory:"), windows);
+    const kinds: Verdict[] = [PASS, FAIL, { kind: "late", elapsedMs: 2000, deadlineMs: 1000 }, { kind: "offline" }, { kind: "unknown" }];
+    for (const verdict of kinds) ledger.recordAudit({ at: NOW - 90 * minuteMs, verdict, elapsedMs: null, transcript: null });
+    ledger.recordAudit({ at: NOW, verdict: PASS, elapsedMs: 3, transcript: null });
+    ledger.recordAudit({ at: NOW - 7 * dayMs + 1, verdict: PASS, elapsedMs: 3, transcript: null });
+    ledger.recordAudit({ at: NOW - 7 * dayMs, verdict: PASS, elapsedMs: 3, transcript: null });
+    ledger.recordAudit({ at: NOW + 1, verdict: PASS, elapsedMs: 3, transcript: null });
+    expect(ledger.history(NOW).hours).toEqual([
+      { hoursAgo: 0, passes: 1, misses: 0, unknowns: 0 },
+      { hoursAgo: 1, passes: 1, misses: 3, unknowns: 1 },
+      { hoursAgo: 167, passes: 1, misses: 0, unknowns: 0 },
+    ]);
+  });
+
+  test("counts unit checks of the roots declared now only, and one mismatch a root", () => {
+    const ledger = new Ledger(new Database(":memory:"), windows);
+    accept(ledger, declare(1, 256, [root(1), root(2)]), NOW - 3 * dayMs);
+    const check = (n: number, isMatch: boolean, at = NOW) => ledger.recordUnitCheck({ at, root: root(n), unitIndex: 0, pieceIndex: 0, isMatch });
+    for (const n of [1, 1, 2]) expect(check(n, true)).toBe(false);
+    expect(check(1, true, NOW - 7 * dayMs)).toBe(false);
+    expect([check(2, false, NOW - 5), check(2, false)]).toEqual([true, false]);
+    expect(ledger.history(NOW).unitChecks).toEqual({ matches: 3, mismatches: 1 });
+    accept(ledger, declare(2, 256, [root(1), root(9)]), NOW);
+    const { unitChecks, mismatches, sectors } = ledger.history(NOW);
+    expect(unitChecks).toEqual({ matches: 2, mismatches: 0 });
+    expect(mismatches).toEqual([{ at: NOW - 5, root: root(2) }]);
+    expect([...sectors.values()]).toEqual([128 * UNIT_BYTES, 128 * UNIT_BYTES]);
+  });
+
+  test("lists what was declared when, and passes user bytes through", () => {
+    const ledger = new Ledger(new Database(":memory:"), windows);
+    accept(ledger, declare(1, 3), NOW - hourMs);
+    accept(ledger, declare(2, 5), NOW);
+    expect(ledger.history(NOW, 77)).toMatchObject({ declared: [{ at: NOW - hourMs, bytes: 3 * UNIT_BYTES }, { at: NOW, bytes: 5 * UNIT_BYTES }], userBytes: 77 });
+  });
+});
+
+describe("Ledger transcripts", () => {
+  test("keeps the last ten and failures beyond them", () => {
+    const ledger = new Ledger(new Database(":memory:"), windows);
+    ledger.recordAudit({ at: NOW, verdict: FAIL, elapsedMs: 5, transcript: transcriptOf(FAIL, NOW) });
+    for (let i = 1; i <= 30; i++) ledger.recordAudit({ at: NOW + i, verdict: PASS, elapsedMs: 5, transcript: transcriptOf(PASS, NOW + i) });
+    const kept = ledger.transcripts();
+    expect(kept.map(({ at, isFailure }) => [at - NOW, isFailure])).toEqual([...Array.from({ length: 10 }, (_, i) => [30 - i, false]), [0, true]]);
+    expect(decodeTranscript(kept.at(-1)!.text)!.verdict).toEqual(FAIL);
+  });
+
+  test("keeps no more than 100 failures, nor 32 MiB, of a miner that always fails", () => {
+    const ledger = new Ledger(new Database(":memory:"), windows);
+    for (let i = 0; i < 120; i++) ledger.recordAudit({ at: NOW + i, verdict: FAIL, elapsedMs: 5, transcript: transcriptOf(FAIL, NOW + i) });
+    expect(ledger.transcripts()).toHaveLength(100);
+    for (let i = 0; i < 6; i++) ledger.recordAudit({ at: NOW, verdict: FAIL, elapsedMs: 5, transcript: transcriptOf(FAIL, NOW, 6 * 2 ** 20) });
+    const bytes = ledger.transcripts().reduce((sum, { text }) => sum + text.length, 0);
+    expect(bytes).toBeLessThanOrEqual(32 * 2 ** 20);
+    expect(bytes).toBeGreaterThan(24 * 2 ** 20);
+  });
+});
+
+describe("Ledger.prune() and summary()", () => {
+  test("forget what no rule looks at, and nothing that changes the history", () => {
+    const ledger = new Ledger(new Database(":memory:"), windows);
+    for (let day = 0; day < 12; day++) {
+      const at = NOW - day * dayMs;
+      ledger.recordAudit({ at, verdict: PASS, elapsedMs: 10 + day, transcript: null });
+      ledger.recordUnitCheck({ at, root: root(1), unitIndex: 0, pieceIndex: 0, isMatch: true });
+    }
+    for (let serial = 1; serial <= 4; serial++) accept(ledger, declare(serial, serial), NOW - (5 - serial) * 10 * hourMs);
+    ledger.recordUnitCheck({ at: NOW - 100 * dayMs, root: root(8), unitIndex: 0, pieceIndex: 0, isMatch: false });
+    const before = ledger.history(NOW);
+    ledger.prune(NOW);
+    const after = ledger.history(NOW);
+    expect(before.declared).toHaveLength(4);
+    expect(after.declared).toHaveLength(3);
+    expect({ ...after, declared: [] }).toEqual({ ...before, declared: [] });
+    expect(ledger.summary(NOW)).toEqual({
+      audits: { pass: 7, late: 0, fail: 0, offline: 0, unknown: 0 },
+      lastAuditAt: NOW,
+      lastElapsedMs: 10,
+      unitChecks: { matches: 7, mismatches: 0 },
+    });
+  });
+});
+
+describe("a Ledger on disk", () => {
+  test("survives a restart whole, and refuses tables of a newer version", () => {
+    const folder = mkdtempSync(join(tmpdir(), "btstore-ledger-"));
+    try {
+      const path = join(folder, "hashes");
+      const first = new Database(path);
+      const ledger = new Ledger(first, windows);
+      accept(ledger, declare(7, 200), NOW - hourMs);
+      ledger.recordAudit({ at: NOW, verdict: FAIL, elapsedMs: 9, transcript: transcriptOf(FAIL, NOW) });
+      ledger.recordUnitCheck({ at: NOW, root: root(1), unitIndex: 3, pieceIndex: 4, isMatch: false });
+      const [history, summary, current] = [ledger.history(NOW), ledger.summary(NOW), ledger.current()];
+      first.close();
+      const second = new Database(path);
+      const again = new Ledger(second, windows);
+      expect(again.history(NOW)).toEqual(history);
+      expect(again.summary(NOW)).toEqual(summary);
+      expect(again.current()).toEqual(current);
+      expect(again.transcripts()).toHaveLength(1);
+      second.run("UPDATE ledger_schema SET version = 2");
+      expect(() => new Ledger(second, windows)).toThrow(BtstoreError);
+      second.close();
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
+  });
+});
