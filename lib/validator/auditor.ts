@@ -1,0 +1,161 @@
+/**
+ * Audits one miner at a time per pair, and books what comes of it: audits, declarations, pings and unit checks.
+ *
+ * Each method is one act; when they happen is `mod.ts`. Nothing here throws for what a peer does.
+ */
+import { BtstoreError, type Clock, type Log, type Windows, describeError, equalBytes } from "../core/mod.ts";
+import {
+  type AuditRecord, type OpenedPiece, type RandomBytes, type StandingDeclaration, type Transcript, type Verdict,
+  type ComputeUnit, checkUnit, decodeSignedDeclaration, encodeHopAnswer, encodeNotice, encodeOpenings, newAudit, openDeclaration,
+} from "../audit/mod.ts";
+import { sealSeed, unitSpec } from "../space/mod.ts";
+import { type Hotkey, verifySignature } from "../wallet/mod.ts";
+import type { Dendrite } from "../wire/mod.ts";
+import { askHops, askOpenings } from "./exchange.ts";
+import type { Peer } from "./peer.ts";
+
+export type AuditorOptions = {
+  hotkey: Hotkey;
+  netuid: number;
+  genesisHash: Uint8Array;
+  dendrite: Dendrite;
+  /** Recomputes a unit: the native core. */
+  computeUnit: ComputeUnit;
+  clock: Clock;
+  windows: Windows;
+  random: RandomBytes;
+  log: Log;
+  /** Whether anything but this peer could be reached lately: if not, our own line is down. */
+  isNetworkAlive(but: Peer): boolean;
+};
+
+/** How the timed half of an audit ended: whether to repeat it within five seconds, and when it will be booked whole. */
+export type AuditTurn = { readonly again: boolean; readonly booked: Promise<void> };
+
+const CALL_MS = 10_000;
+const EMPTY = new Uint8Array(0);
+const NOTHING: AuditTurn = { again: false, booked: Promise.resolve() };
+
+export class Auditor {
+  readonly #options: AuditorOptions;
+
+  constructor(options: AuditorOptions) {
+    this.#options = options;
+  }
+
+  /** Measures one round trip. */
+  async ping(peer: Peer, signal: AbortSignal): Promise<void> {
+    const { dendrite, clock } = this.#options;
+    const outcome = await dendrite.call(peer.address, "Ping", EMPTY, { timeoutMs: CALL_MS, signal });
+    if (outcome.kind !== "ok") return;
+    peer.addRoundTrip(outcome.elapsedMs);
+    peer.answeredAtMs = clock.monotonic();
+  }
+
+  /** Fetches the miner's declaration and takes it if it is new and allowed. */
+  async collect(peer: Peer, signal: AbortSignal): Promise<void> {
+    const { dendrite, clock, log, hotkey, netuid, genesisHash } = this.#options;
+    const outcome = await dendrite.call(peer.address, "Declaration", EMPTY, { timeoutMs: CALL_MS, signal });
+    if (outcome.kind !== "ok") {
+      log.trace("A miner gave no declaration", { miner: peer.hotkey, outcome: outcome.kind, reason: outcome.kind === "refused" ? outcome.reason : "" });
+      return;
+    }
+    peer.answeredAtMs = clock.monotonic();
+    const signed = decodeSignedDeclaration(outcome.body);
+    const opened = signed && openDeclaration(signed, { netuid, genesisHash, miner: peer.hotkey, validator: hotkey.ss58 }, verifySignature);
+    if (!signed || opened?.kind !== "ok") {
+      log.warn("A declaration is not taken", { miner: peer.hotkey, reason: opened?.kind === "refused" ? opened.fault : "malformed" });
+      return;
+    }
+    const taken = peer.ledger.accept(signed, opened.declaration, clock.now());
+    if (taken === "known") return;
+    if (taken === "accepted") {
+      peer.refresh();
+      log.info("A miner declares its space", { miner: peer.hotkey, serial: opened.declaration.serial, units: opened.declaration.unitCount, sectors: opened.declaration.roots.length });
+    } else log.debug("A declaration is not taken", { miner: peer.hotkey, reason: taken });
+  }
+
+  /**
+   * Runs one audit. Resolves when the pair is free again.
+   *
+   * @param peer Must have declared at least one unit, else nothing happens.
+   */
+  async audit(peer: Peer, signal: AbortSignal): Promise<AuditTurn> {
+    const { dendrite, random, clock } = this.#options;
+    const standing = peer.standing;
+    if (standing === null || standing.declaration.unitCount === 0) return NOTHING;
+    const at = clock.now();
+    const request = newAudit(random, standing.digest);
+    const { deadlineMs } = peer;
+    const hops = await askHops(dendrite, peer.address, request, deadlineMs, signal);
+    if (hops.kind === "cancelled") return NOTHING;
+    const base = { at, declaration: standing.signed, nonce: request.nonce, elapsedMs: hops.elapsedMs, deadlineMs };
+    if (hops.kind === "verdict") {
+      const verdict: Verdict = hops.verdict.kind === "offline" && !this.#options.isNetworkAlive(peer) ? { kind: "unknown" } : hops.verdict;
+      this.#book(peer, { at, verdict, elapsedMs: null, transcript: { ...base, elapsedMs: null, hopAnswer: null, picks: [], openings: null, verdict } });
+      return { ...NOTHING, again: hops.verdict.kind === "unknown" };
+    }
+    peer.answeredAtMs = clock.monotonic();
+    return { again: false, booked: this.#finish(peer, standing, request, hops.hopAnswer, base, signal) };
+  }
+
+  /**
+   * Takes this hour's piece, if the hour is over, and compares it with its recomputed unit.
+   *
+   * @param now Wall clock in milliseconds by which the hour is over or not.
+   */
+  async checkUnit(peer: Peer, now: number): Promise<void> {
+    const opened = peer.draw.take(now);
+    if (opened !== null) await this.#compare(peer, opened);
+  }
+
+  /** The openings, the verdict on bytes, the book, and this hour's draw. */
+  async #finish(
+    peer: Peer, standing: StandingDeclaration, request: Parameters<typeof askOpenings>[3], hopAnswer: Parameters<typeof askOpenings>[4],
+    base: Pick<Transcript, "at" | "declaration" | "nonce" | "elapsedMs" | "deadlineMs">, signal: AbortSignal,
+  ): Promise<void> {
+    const { dendrite, random, clock, windows, log } = this.#options;
+    try {
+      const asked = await askOpenings(dendrite, peer.address, standing, request, hopAnswer, { random, clock, windows, signal });
+      if (asked === null) return;
+      const { audit, result } = asked;
+      const transcript: Transcript = {
+        ...base,
+        hopAnswer: encodeHopAnswer(hopAnswer),
+        picks: audit.picks,
+        openings: audit.openings === null ? null : encodeOpenings(audit.openings),
+        verdict: result.verdict,
+      };
+      this.#book(peer, { at: base.at, verdict: result.verdict, elapsedMs: base.elapsedMs, transcript });
+      peer.draw.offer(result.opened);
+    } catch (error) {
+      log.error("Booking an audit failed", { miner: peer.hotkey, reason: describeError(error) });
+    }
+  }
+
+  #book(peer: Peer, record: AuditRecord): void {
+    peer.ledger.recordAudit(record);
+    const { verdict } = record;
+    const facts = { miner: peer.hotkey, verdict: verdict.kind, elapsedMs: record.elapsedMs === null ? null : Math.round(record.elapsedMs) };
+    if (verdict.kind === "pass" || verdict.kind === "unknown") return this.#options.log.debug("Audit", facts);
+    if (verdict.kind !== "fail") return this.#options.log.warn("Audit missed", facts);
+    this.#options.log.warn("Audit missed", { ...facts, fault: verdict.fault, hop: verdict.place?.hop ?? null, stripe: verdict.place?.stripeIndex ?? null });
+  }
+
+  async #compare(peer: Peer, opened: OpenedPiece): Promise<void> {
+    const { hotkey, netuid, computeUnit, clock, log, dendrite } = this.#options;
+    const declaration = peer.standing?.declaration;
+    // A piece of a sector that is no longer declared says nothing about what is.
+    if (!declaration?.roots.some((root) => equalBytes(root, opened.root))) return;
+    const spec = unitSpec(sealSeed(peer.hotkey, hotkey.ss58), netuid, opened.unitIndex, declaration.chunksPerUnit);
+    const result = await checkUnit(opened, spec, computeUnit);
+    const { root, unitIndex, pieceIndex } = opened;
+    if (result === "unsure") {
+      throw new BtstoreError("memory", `Cannot check unit ${unitIndex} of ${peer.hotkey}: this machine computes the same unit differently twice; check its memory`);
+    }
+    const isFirst = peer.ledger.recordUnitCheck({ at: clock.now(), root, unitIndex, pieceIndex, isMatch: result === "match" });
+    if (result === "match") return log.debug("A unit is the declared filler", { miner: peer.hotkey, unit: unitIndex });
+    log.warn("A unit is not the declared filler", { miner: peer.hotkey, unit: unitIndex, piece: pieceIndex, isFirst });
+    await dendrite.call(peer.address, "Notice", encodeNotice({ root, unitIndex, pieceIndex }), { timeoutMs: CALL_MS });
+  }
+}
