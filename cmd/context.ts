@@ -1,52 +1,54 @@
-/** What the role commands build from their flags in the same way: where the wallet is, the folder, the chain's addresses. */
-import { homedir } from "node:os";
-import { join, resolve } from "node:path";
-import { BtstoreError } from "../lib/core/mod.ts";
-import type { FlagsOf } from "./flags.ts";
+/** What role commands build from their flags in the same way: the wallet and its hotkey, the folders, the chain. */
+import type { Chain } from "../lib/chain/mod.ts";
+import { type Hotkey, loadHotkey, type Unlock, type WalletLocation } from "../lib/wallet/mod.ts";
+import type { Run } from "./command.ts";
+import type { CommandName, FlagsOf } from "./flags.ts";
 import { ORIGINS, type Origin } from "./parse.ts";
+import { expandHome } from "./paths.ts";
+import { canAsk, readSecret } from "./prompt.ts";
 
 type RoleFlags = FlagsOf<"mine" | "validate" | "alloc">;
+type WalletFlags = Pick<RoleFlags, "wallet.name" | "wallet.hotkey" | "wallet.path">;
 type ChainFlag = "subtensor.chain_endpoint" | "subtensor.network";
+type ChainFlags = { readonly flags: Pick<RoleFlags, ChainFlag>; readonly origins: Readonly<Record<ChainFlag, Origin>> };
+type Tools = Pick<Run<CommandName>, "signal" | "screen" | "log">;
 
-/** Addresses of the networks Bittensor names (SDK `core/settings.py`). */
-export const NETWORKS: Readonly<Record<string, string>> = {
-  finney: "wss://entrypoint-finney.opentensor.ai:443",
-  test: "wss://test.finney.opentensor.ai:443",
-  archive: "wss://archive.chain.opentensor.ai:443",
-  local: "ws://127.0.0.1:9944",
-};
-
-/** A path with `~` at its start as the home folder, made absolute. */
-export function expandHome(path: string): string {
-  return resolve(path === "~" || path.startsWith("~/") ? join(homedir(), path.slice(1)) : path);
-}
-
-/** The wallet that `--wallet.*` name, as `lib/wallet` takes it. */
-export function walletLocation(flags: Pick<RoleFlags, "wallet.name" | "wallet.hotkey" | "wallet.path">): { path: string; name: string; hotkey: string } {
+/** The wallet that `--wallet.*` name. */
+export function walletLocation(flags: WalletFlags): WalletLocation {
   return { path: expandHome(flags["wallet.path"]), name: flags["wallet.name"], hotkey: flags["wallet.hotkey"] };
 }
 
-/** The folders of this wallet's partitions, one for each `--db_path`: `<db_path>/<wallet_name>/<wallet_hotkey>`. */
-export function partitionFolders(flags: Pick<RoleFlags, "db_path" | "wallet.name" | "wallet.hotkey">): string[] {
-  return flags.db_path.map((root) => join(expandHome(root), flags["wallet.name"], flags["wallet.hotkey"]));
+/** How encrypted keys are opened: from the environment, else by asking where somebody can be asked. */
+export function unlockFor({ screen, signal }: Tools): Unlock {
+  const environment = process.env;
+  if (!canAsk()) return { environment };
+  return { environment, askPassword: (what) => readSecret(screen, `Password for the ${what}`, "BT_WALLET_PASSWORD", signal) };
+}
+
+/** Opens the hotkey that `--wallet.*` name. Throws BtstoreError "wallet". */
+export function openHotkey(run: Tools & { readonly flags: WalletFlags }): Promise<Hotkey> {
+  return loadHotkey(walletLocation(run.flags), unlockFor(run));
+}
+
+/** Where the partitions are, once for each `--db_path`, as `lib/store` takes it. */
+export function storeLocations(flags: Pick<RoleFlags, "db_path"> & WalletFlags): { dbPath: string; walletName: string; hotkeyName: string }[] {
+  return flags.db_path.map((dbPath) => ({ dbPath: expandHome(dbPath), walletName: flags["wallet.name"], hotkeyName: flags["wallet.hotkey"] }));
 }
 
 /**
- * Addresses of the chain node to use. `--subtensor.chain_endpoint` wins over `--subtensor.network`, unless the network
- * was said more strongly: a typed network beats an endpoint from the environment or the file.
- *
- * @throws {BtstoreError} "usage" if a network is unknown or an address is no ws(s) URL.
+ * Which of the two chain flags counts. The endpoint wins, unless the network was said more strongly: a typed network beats
+ * an endpoint from the environment or the file.
  */
-export function chainEndpoints({ flags, origins }: { flags: Pick<RoleFlags, ChainFlag>; origins: Readonly<Record<ChainFlag, Origin>> }): string[] {
+export function chainChoice({ flags, origins }: ChainFlags): { network: string; endpoint: string | undefined } {
   const endpoint = flags["subtensor.chain_endpoint"];
-  const network = flags["subtensor.network"];
-  const strength = (name: ChainFlag) => ORIGINS.indexOf(origins[name]);
-  if (endpoint !== null && strength("subtensor.chain_endpoint") >= strength("subtensor.network")) return [nodeAddress(endpoint, "subtensor.chain_endpoint")];
-  return [Object.hasOwn(NETWORKS, network) ? NETWORKS[network]! : nodeAddress(network, "subtensor.network")];
+  const isWeaker = ORIGINS.indexOf(origins["subtensor.chain_endpoint"]) < ORIGINS.indexOf(origins["subtensor.network"]);
+  return { network: flags["subtensor.network"], endpoint: endpoint === null || isWeaker ? undefined : endpoint };
 }
 
-function nodeAddress(text: string, flag: string): string {
-  if (URL.canParse(text) && /^wss?:$/.test(new URL(text).protocol)) return text;
-  const networks = flag === "subtensor.network" ? `${Object.keys(NETWORKS).join(", ")} or ` : "";
-  throw new BtstoreError("usage", `Cannot read "--${flag}": "${text}" is not ${networks}a ws:// or wss:// address`);
+/** Connects to the chain that `--subtensor.*` name. Throws BtstoreError "usage" or "chain". */
+export async function openChain(run: Tools & ChainFlags): Promise<Chain> {
+  // Loaded here, so that commands which stay offline do not pay for it.
+  const { chainEndpoints, connectChain } = await import("../lib/chain/mod.ts");
+  const { network, endpoint } = chainChoice(run);
+  return connectChain({ endpoints: chainEndpoints(network, endpoint), log: run.log, signal: run.signal });
 }

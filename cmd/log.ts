@@ -9,7 +9,7 @@ import { createConsola, LogLevels, type ConsolaReporter, type LogObject } from "
 import { colors } from "consola/utils";
 import { BtstoreError, describeError, hasSystemCode, type Log, type LogFields } from "../lib/core/mod.ts";
 import type { CommonFlags } from "./command.ts";
-import { expandHome } from "./context.ts";
+import { expandHome } from "./paths.ts";
 import { toJson } from "./output.ts";
 import type { Screen } from "./screen.ts";
 

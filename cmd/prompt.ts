@@ -33,15 +33,22 @@ export async function readSecret(screen: Screen, question: string, instead: stri
   return readHidden(`${question}: `, signal);
 }
 
+/** The terminal edits the line itself; its Ctrl-C comes as a signal, its end of input counts as an empty line. */
 function readVisible(question: string, signal: AbortSignal): Promise<string> {
-  const lines = createInterface({ input: process.stdin, output: process.stderr });
+  const lines = createInterface({ input: process.stdin, output: process.stderr, terminal: false });
+  let onAbort = () => {};
   return new Promise<string>((resolve, reject) => {
-    const onAbort = () => reject(signal.reason);
-    signal.addEventListener("abort", onAbort, { once: true });
-    lines.on("SIGINT", () => reject(cancelled()));
+    onAbort = () => {
+      process.stderr.write("\n");
+      reject(signal.reason);
+    };
+    signal.addEventListener("abort", onAbort);
     lines.on("close", () => resolve(""));
     lines.question(question, resolve);
-  }).finally(() => lines.close());
+  }).finally(() => {
+    signal.removeEventListener("abort", onAbort);
+    lines.close();
+  });
 }
 
 /** Raw mode: the terminal echoes nothing and Ctrl-C arrives as a byte. */
@@ -61,20 +68,17 @@ function readHidden(question: string, signal: AbortSignal): Promise<string> {
     const onData = (data: Buffer) => {
       for (const character of data.toString("utf8")) {
         if (character === "\r" || character === "\n") return end(() => resolve(typed.join("")));
-        if (character === "\x03" || (character === "\x04" && typed.length === 0)) return end(() => reject(cancelled()));
+        if (character === "\x03" || (character === "\x04" && typed.length === 0)) return end(() => reject(new BtstoreError("cancelled", "Stopped by Ctrl-C")));
         if (character === "\x15") typed = [];
         else if (character === "\x7f" || character === "\b") typed.pop();
         else if (character >= " " && typed.length < 1024) typed.push(character);
       }
     };
-    stderr.write(question);
+    // Before the question shows, or what is typed at once would be echoed.
     stdin.setRawMode(true);
+    stderr.write(question);
     stdin.resume();
     stdin.on("data", onData);
     signal.addEventListener("abort", onAbort, { once: true });
   });
-}
-
-function cancelled(): BtstoreError {
-  return new BtstoreError("cancelled", "Stopped by Ctrl-C");
 }

@@ -2,7 +2,7 @@
 import { BtstoreError } from "../lib/core/mod.ts";
 import { createColdkey, createHotkey, listWallets, type CreatedKey } from "../lib/wallet/mod.ts";
 import { command, type Run } from "./command.ts";
-import { expandHome } from "./context.ts";
+import { expandHome } from "./paths.ts";
 import { print, printJson, table } from "./output.ts";
 import { readSecret } from "./prompt.ts";
 import type { Screen } from "./screen.ts";

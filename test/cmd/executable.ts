@@ -25,12 +25,13 @@ export class TerminalRun {
   #wake: () => void = () => {};
   readonly #child: Bun.Subprocess;
 
-  constructor(words: readonly string[], environment: Readonly<Record<string, string>> = {}) {
+  /** @param program What runs: the executable, unless a test brings its own. */
+  constructor(words: readonly string[], environment: Readonly<Record<string, string>> = {}, program: readonly string[] = [EXECUTABLE]) {
     const data = (_: unknown, bytes: Uint8Array) => {
       this.#output += new TextDecoder().decode(bytes);
       this.#wake();
     };
-    this.#child = Bun.spawn([EXECUTABLE, ...words], { env: cleanEnvironment(environment), terminal: { cols: 100, rows: 30, data } });
+    this.#child = Bun.spawn([...program, ...words], { env: cleanEnvironment(environment), terminal: { cols: 100, rows: 30, data } });
   }
 
   /** Waits until this text is the end of what was shown since the last answer. */

@@ -2,10 +2,11 @@ import { afterAll, describe, expect, test } from "bun:test";
 import { mkdtempSync, readFileSync, rmSync, truncateSync } from "node:fs";
 import { homedir, tmpdir } from "node:os";
 import { join } from "node:path";
-import { chainEndpoints, expandHome, NETWORKS, partitionFolders, walletLocation } from "../../cmd/context.ts";
+import { chainChoice, storeLocations, walletLocation } from "../../cmd/context.ts";
 import { logFile, openLog } from "../../cmd/log.ts";
 import { table, toJson } from "../../cmd/output.ts";
 import { parseCommandLine } from "../../cmd/parse.ts";
+import { expandHome } from "../../cmd/paths.ts";
 import { Screen } from "../../cmd/screen.ts";
 import { exitStatus, EXIT_STATUSES } from "../../cmd/status.ts";
 import { BtstoreError } from "../../lib/core/mod.ts";
@@ -98,27 +99,20 @@ describe("exitStatus()", () => {
 });
 
 describe("context", () => {
-  const endpoints = (words: string[], environment: Record<string, string> = {}) => chainEndpoints(parseCommandLine("mine", words, environment));
+  const choice = (words: string[], environment: Record<string, string> = {}) => chainChoice(parseCommandLine("mine", words, environment));
 
-  test("chainEndpoints() knows the networks and takes addresses", () => {
-    expect(endpoints([])).toEqual([NETWORKS["finney"]!]);
-    expect(endpoints(["--subtensor.network", "local"])).toEqual(["ws://127.0.0.1:9944"]);
-    expect(endpoints(["--subtensor.network", "ws://10.0.0.1:9944"])).toEqual(["ws://10.0.0.1:9944"]);
-    for (const wrong of ["fin", "http://x", "toString", "ws://"]) expect(() => endpoints(["--subtensor.network", wrong]), wrong).toThrow(BtstoreError);
-    expect(() => endpoints(["--subtensor.chain_endpoint", "finney"])).toThrow(BtstoreError);
+  test("chainChoice() lets the endpoint win unless the network was said more strongly", () => {
+    expect(choice([])).toEqual({ network: "finney", endpoint: undefined });
+    expect(choice(["--subtensor.network", "local", "--subtensor.chain_endpoint", "ws://a:1"])).toEqual({ network: "local", endpoint: "ws://a:1" });
+    expect(choice([], { BT_SUBTENSOR_CHAIN_ENDPOINT: "ws://b:1", BT_SUBTENSOR_NETWORK: "test" }).endpoint).toBe("ws://b:1");
+    expect(choice([], { BT_SUBTENSOR_CHAIN_ENDPOINT: "ws://b:1" }).endpoint).toBe("ws://b:1");
+    expect(choice(["--subtensor.network", "local"], { BT_SUBTENSOR_CHAIN_ENDPOINT: "ws://b:1" }).endpoint).toBeUndefined();
   });
 
-  test("chainEndpoints() lets the endpoint win unless the network was said more strongly", () => {
-    const both = ["--subtensor.network", "local", "--subtensor.chain_endpoint", "ws://a:1"];
-    expect(endpoints(both)).toEqual(["ws://a:1"]);
-    expect(endpoints([], { BT_SUBTENSOR_CHAIN_ENDPOINT: "ws://b:1", BT_SUBTENSOR_NETWORK: "test" })).toEqual(["ws://b:1"]);
-    expect(endpoints(["--subtensor.network", "local"], { BT_SUBTENSOR_CHAIN_ENDPOINT: "ws://b:1" })).toEqual(["ws://127.0.0.1:9944"]);
-  });
-
-  test("walletLocation() and partitionFolders() expand the home folder only at the start", () => {
+  test("walletLocation() and storeLocations() expand the home folder only at the start", () => {
     const { flags } = parseCommandLine("mine", ["--db_path", "~/a", "--db_path", "/b/~c", "--wallet.name", "w", "--wallet.hotkey", "h"], {});
     expect(walletLocation(flags)).toEqual({ path: join(homedir(), ".bittensor/wallets"), name: "w", hotkey: "h" });
-    expect(partitionFolders(flags)).toEqual([join(homedir(), "a/w/h"), "/b/~c/w/h"]);
+    expect(storeLocations(flags)).toEqual([join(homedir(), "a"), "/b/~c"].map((dbPath) => ({ dbPath, walletName: "w", hotkeyName: "h" })));
     expect(expandHome("~")).toBe(homedir());
     expect(expandHome("~x")).toBe(join(process.cwd(), "~x"));
   });
