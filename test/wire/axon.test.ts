@@ -39,6 +39,13 @@ describe("createAxon(): a request in order", () => {
 });
 
 describe("createAxon(): who may call", () => {
+  test("is told before the body is read", async () => {
+    const { axon } = testAxon();
+    const request = requestOf(draft("Ping", utf8("x"), stranger));
+    expect(await said(await axon(request, ADDRESS))).toBe("403 NotRegistered");
+    expect(request.bodyUsed).toBe(false);
+  });
+
   test("refuses strangers, hotkeys without the permit a message needs, and banned ones", async () => {
     const { axon } = testAxon();
     expect(await said(await axon(requestOf(draft("Ping", utf8("x"), stranger)), ADDRESS))).toBe("403 NotRegistered");
@@ -67,6 +74,15 @@ describe("createAxon(): time and replay", () => {
     expect(await said(await axon(requestOf(sent), "198.51.100.7"))).toBe("401 ReplayedRequest");
     clock.advance(1_001);
     expect(await said(await axon(requestOf(sent), ADDRESS))).toBe("401 StaleRequest");
+  });
+
+  test("knows a replay by its headers, without reading or verifying anything more", async () => {
+    const { axon } = testAxon();
+    const sent = draft("Ping", utf8("x"));
+    await axon(requestOf(sent), ADDRESS);
+    const request = requestOf({ ...sent, body: utf8("y") });
+    expect(await said(await axon(request, ADDRESS))).toBe("401 ReplayedRequest");
+    expect(request.bodyUsed).toBe(false);
   });
 
   test("takes one of two equal requests that come at the same time", async () => {

@@ -134,6 +134,8 @@ describe("verifyResponse()", () => {
       verifyResponse(reader(headers), response, stranger.ss58),
       verifyResponse(reader(signResponse(stranger, response)), response, miner.ss58),
       verifyResponse(reader({ ...signResponse(stranger, response), "X-Btstore-Hotkey": miner.ss58 }), response, miner.ss58),
+      verifyResponse(reader({ ...headers, "X-Btstore-Nonce": `${nonce + 1n}` }), response, miner.ss58),
+      verifyResponse(reader({ ...headers, "X-Btstore-Hotkey": stranger.ss58 }), response, miner.ss58),
       verifyResponse(reader({ ...headers, "X-Btstore-Version": "2" }), response, miner.ss58),
       verifyResponse(reader({ ...headers, "X-Btstore-Signature": `0x${toHex(new Uint8Array(64))}` }), response, miner.ss58),
       verifyResponse(reader({ ...headers, "X-Btstore-Signature": "" }), response, miner.ss58),

@@ -31,11 +31,11 @@ function serveAxon(changed: Partial<AxonOptions> = {}, ip = "127.0.0.1"): number
   return listening.port;
 }
 
-type RawServer = { port: number; connectionCount: number; requests: string[] };
+type RawServer = { port: number; connectionCount: number; requests: string[]; stopListening(): void };
 
 /** A server that counts connections and answers each whole request as told; null: says nothing; "hang up": closes. */
 function serveRaw(answer: (request: string, index: number) => string | Uint8Array | null | "hang up"): RawServer {
-  const state: RawServer = { port: 0, connectionCount: 0, requests: [] };
+  const state: RawServer = { port: 0, connectionCount: 0, requests: [], stopListening: () => server.stop() };
   const server = Bun.listen<{ text: string }>({
     hostname: "127.0.0.1",
     port: 0,
@@ -134,6 +134,8 @@ describe("Dendrite.call() and its connections", () => {
     expect(server.connectionCount).toBe(5);
     await Promise.all([ping(server.port), ping(server.port)]);
     expect(server.connectionCount).toBe(5);
+    await Promise.all([ping(server.port), ping(server.port), ping(server.port)]);
+    expect(server.connectionCount).toBe(6);
   });
 
   test("sends the same bytes once more when a kept connection turns out to be closed", async () => {
@@ -149,6 +151,16 @@ describe("Dendrite.call() and its connections", () => {
     expect((await ping(server.port)).kind).toBe("ok");
     expect(await untimed(ping(server.port))).toEqual({ kind: "offline", fault: "closed" });
     expect(server.requests.length).toBe(3);
+  });
+
+  test("does not go on trying when nothing listens any more", async () => {
+    const server = serveRaw((request, index) => {
+      if (index === 0) return answerTo(request);
+      server.stopListening();
+      return "hang up";
+    });
+    expect((await ping(server.port)).kind).toBe("ok");
+    expect(await untimed(ping(server.port))).toEqual({ kind: "offline", fault: "closed" });
   });
 
   test("does not keep a connection whose answer ends it, or that was not wholly understood", async () => {
