@@ -42,11 +42,20 @@ export function openLog(screen: Screen, options: LogOptions): Log {
   if (options.file !== null) {
     const file = options.file;
     openLogFile(file);
-    reporters.push({ log: (entry) => appendFileSync(file, `${jsonLine(entry)}\n`) });
+    reporters.push({ log: (entry) => appendLine(screen, file, jsonLine(entry)) });
   }
   const consola = createConsola({ level: LogLevels[options.level], reporters, throttle: 0 });
   const at = (level: "trace" | "debug" | "info" | "warn" | "error") => (message: string, fields?: LogFields) => consola[level](message, fields ?? {});
   return { trace: at("trace"), debug: at("debug"), info: at("info"), warn: at("warn"), error: at("error") };
+}
+
+/** A full disk must not end what the log only tells about: the line is lost in the file and stderr says so. */
+function appendLine(screen: Screen, file: string, line: string): void {
+  try {
+    appendFileSync(file, `${line}\n`);
+  } catch (error) {
+    screen.print(`Cannot write the log file "${file}": ${describeError(error)}`);
+  }
 }
 
 function openLogFile(file: string): void {

@@ -47,7 +47,7 @@ process.on("SIGINT", () => interrupt("Stopped by Ctrl-C", false));
 process.on("SIGTERM", () => interrupt("Stopped by SIGTERM", true));
 process.on("SIGHUP", () => interrupt("Stopped: the terminal is gone", true));
 watchParent(() => {
-  interrupt("Stopped: the process that started this one is gone", true);
+  if (!stop.signal.aborted) interrupt("Stopped: the process that started this one is gone", true);
   setTimeout(() => fail(stop.signal.reason), ORPHAN_GRACE_MS).unref();
 });
 

@@ -58,7 +58,8 @@ export function startSelf(words: readonly string[], options: StartOptions): Star
   const line = selfCommand(words);
   // Threads inherit the priority of the thread that makes them, so it has to be set before the program starts.
   const nice = options.lowPriority ? Bun.which("nice") : null;
-  const child = Bun.spawn(nice === null ? line : [nice, "-n", "19", ...line], { env: childEnvironment(), stdin: "ignore", stdout: "pipe", stderr: "pipe" });
+  // In a session of its own: a Ctrl-C at the terminal reaches only us, and we stop the child once. Two would end it at once.
+  const child = Bun.spawn(nice === null ? line : [nice, "-n", "19", ...line], { env: childEnvironment(), detached: true, stdin: "ignore", stdout: "pipe", stderr: "pipe" });
   if (options.lowPriority && nice === null) setPriority(child.pid, constants.priority.PRIORITY_LOW);
   const read = Promise.all([eachLine(child.stdout, options.onLine), eachLine(child.stderr, options.onLogLine)]);
   const exited = child.exited.then(async (status) => {

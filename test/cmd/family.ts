@@ -11,7 +11,8 @@ if (role === "parent") {
   console.log(`end ${await child.exited}`);
 } else if (role === "child") {
   console.log(JSON.stringify({ marker, options: process.env["BUN_OPTIONS"] ?? null, be: process.env["BUN_BE_BUN"] ?? null }));
-  console.error((await Bun.file("/proc/self/stat").text()).split(" ")[18]);
+  const stat = (await Bun.file("/proc/self/stat").text()).split(" ");
+  console.error(`nice ${stat[18]}, own session ${stat[5] === stat[0]}`);
   process.stdout.write("no line end");
   process.exitCode = 9;
 } else if (role === "keeper") {

@@ -67,6 +67,17 @@ describe("openLog()", () => {
   });
 });
 
+describe("a log file that can no longer be written", () => {
+  test("does not stop the log", () => {
+    const file = join(folder, "lost/x.log");
+    const { lines, log } = collect({ file });
+    rmSync(join(folder, "lost"), { recursive: true });
+    log.info("still said");
+    expect(lines.join("")).toContain("still said");
+    expect(lines.join("")).toContain("Cannot write the log file");
+  });
+});
+
 describe("logFile()", () => {
   test("follows wallet, hotkey and subnet where the command has them", () => {
     expect(logFile("mine", parseCommandLine("mine", ["--logging.logging_dir", "/l", "--wallet.name", "a/b"], {}).flags)).toBe("/l/a_b/default/netuid1/mine.log");

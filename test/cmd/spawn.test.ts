@@ -5,10 +5,10 @@ import { childEnvironment } from "../../cmd/spawn.ts";
 const FAMILY = join(import.meta.dir, "family.ts");
 
 describe("startSelf()", () => {
-  test("runs our own command at the lowest priority, hands on its lines and its status", async () => {
+  test("runs our own command at the lowest priority and out of reach of our Ctrl-C, hands on its lines and its status", async () => {
     const parent = Bun.spawn([process.execPath, FAMILY, "parent"], { env: { ...process.env, BUN_OPTIONS: "--smol" }, stdout: "pipe" });
     const lines = (await new Response(parent.stdout).text()).trimEnd().split("\n");
-    expect(lines.sort()).toEqual(["end 9", "err 19", "out no line end", `out ${JSON.stringify({ marker: "x y", options: null, be: null })}`]);
+    expect(lines.sort()).toEqual(["end 9", "err nice 19, own session true", "out no line end", `out ${JSON.stringify({ marker: "x y", options: null, be: null })}`]);
   });
 });
 
