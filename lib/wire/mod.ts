@@ -11,5 +11,5 @@ export { WIRE_LIMITS } from "./limits.ts";
 export type { Rate, SynapseLimits, WireLimits } from "./limits.ts";
 export { listenAxon } from "./listen.ts";
 export type { ListeningAxon } from "./listen.ts";
-export { Refusal, SYNAPSE_NAMES } from "./synapse.ts";
+export { Refusal } from "./synapse.ts";
 export type { RefusalName, SynapseName } from "./synapse.ts";

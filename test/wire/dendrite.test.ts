@@ -33,8 +33,10 @@ function serveAxon(changed: Partial<AxonOptions> = {}, ip = "127.0.0.1"): number
 
 type RawServer = { port: number; connectionCount: number; requests: string[]; stopListening(): void };
 
+type RawReply = string | Uint8Array | null | "hang up";
+
 /** A server that counts connections and answers each whole request as told; null: says nothing; "hang up": closes. */
-function serveRaw(answer: (request: string, index: number) => string | Uint8Array | null | "hang up"): RawServer {
+function serveRaw(answer: (request: string, index: number) => RawReply | Promise<RawReply>): RawServer {
   const state: RawServer = { port: 0, connectionCount: 0, requests: [], stopListening: () => server.stop() };
   const server = Bun.listen<{ text: string }>({
     hostname: "127.0.0.1",
@@ -44,14 +46,14 @@ function serveRaw(answer: (request: string, index: number) => string | Uint8Arra
         state.connectionCount++;
         socket.data = { text: "" };
       },
-      data(socket, bytes) {
+      async data(socket, bytes) {
         socket.data.text += new TextDecoder("latin1").decode(bytes);
         const head = /^[^]*?\r\n\r\n/.exec(socket.data.text)?.[0];
         const length = head ? Number(/content-length: (\d+)/i.exec(head)?.[1] ?? 0) : 0;
         if (!head || socket.data.text.length < head.length + length) return;
         state.requests.push(socket.data.text);
         socket.data.text = "";
-        const reply = answer(state.requests.at(-1)!, state.requests.length - 1);
+        const reply = await answer(state.requests.at(-1)!, state.requests.length - 1);
         if (reply === "hang up") socket.terminate();
         else if (reply !== null) socket.write(reply);
       },
@@ -97,6 +99,12 @@ describe("Dendrite.call() with a real axon", () => {
     for (const ip of ["127.0.0.1", "127.0.0.2", "::1"]) expect(await untimed(ping(port, { ip })), ip).toEqual({ kind: "ok", body: new Uint8Array(utf8("ping")) });
   });
 
+  test("carries an empty message and an empty answer", async () => {
+    const port = serveAxon();
+    const call = dendrite.call({ hotkey: miner.ss58, ip: "127.0.0.1", port }, "Ping", new Uint8Array(0), { timeoutMs: 30_000 });
+    expect(await untimed(call)).toEqual({ kind: "ok", body: new Uint8Array(0) });
+  });
+
   test("brings an answer of many packets whole", async () => {
     const body = new Uint8Array(128 * 1024).map((_, i) => i * 31);
     const port = serveAxon({ routes: { Openings: async () => body } });
@@ -129,13 +137,24 @@ describe("Dendrite.call() and its connections", () => {
   });
 
   test("opens another for a call beside one under way, and keeps two", async () => {
-    const server = serveRaw((request) => answerTo(request));
-    await Promise.all(Array.from({ length: 5 }, () => ping(server.port)));
-    expect(server.connectionCount).toBe(5);
-    await Promise.all([ping(server.port), ping(server.port)]);
-    expect(server.connectionCount).toBe(5);
-    await Promise.all([ping(server.port), ping(server.port), ping(server.port)]);
-    expect(server.connectionCount).toBe(6);
+    let expectedCount = 0;
+    let waiting: (() => void)[] = [];
+    // Answers nobody before all calls of a wave are here.
+    const server = serveRaw(async (request) => {
+      await new Promise<void>((resolve) => {
+        waiting.push(resolve);
+        if (waiting.length < expectedCount) return;
+        for (const release of waiting) release();
+        waiting = [];
+      });
+      return answerTo(request);
+    });
+    const wave = async (callCount: number) => {
+      expectedCount = callCount;
+      await Promise.all(Array.from({ length: callCount }, () => ping(server.port)));
+      return server.connectionCount;
+    };
+    expect([await wave(5), await wave(2), await wave(3)]).toEqual([5, 5, 6]);
   });
 
   test("sends the same bytes once more when a kept connection turns out to be closed", async () => {
