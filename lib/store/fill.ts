@@ -71,8 +71,11 @@ type OpenSector = { lane: Lane; sector: Sector; leaves: Uint8Array; missingCount
 
 type Batch = { open: OpenSector; firstUnit: number; specs: UnitSpec[] };
 
+/** A batch that is written, not yet synced. */
+type Sealed = { batch: Batch; tags: Uint8Array[] };
+
 /** One partition being filled; its syncs run one at a time, so that a failed one stops all that was not recorded yet. */
-type Lane = { partition: Partition; waiting: { batch: Batch; tags: Uint8Array[] }[]; recording: Promise<void> | null; doneBytes: number };
+type Lane = { partition: Partition; waiting: Sealed[]; recording: Promise<void> | null; doneBytes: number };
 
 class Fill {
   readonly #sealer: Sealer;
@@ -167,32 +170,37 @@ class Fill {
     const { lane } = batch.open;
     lane.waiting.push({ batch, tags });
     lane.doneBytes += unitBytes(batch.open.sector) * batch.specs.length;
-    lane.recording ??= this.#drain(lane).finally(() => {
-      lane.recording = null;
-    });
-    return lane.recording;
+    return (lane.recording ??= this.#drain(lane));
   }
 
   async #drain(lane: Lane): Promise<void> {
-    while (lane.waiting.length > 0) {
-      const taken = lane.waiting.splice(0);
-      await lane.partition.sync();
-      const units: UnitRecord[] = [];
-      for (const { batch, tags } of taken) {
-        for (const [index, tag] of tags.entries()) {
-          const unitInSector = batch.firstUnit + index;
-          units.push({ unitIndex: batch.open.sector.firstUnit + unitInSector, tag, digest: unitDigest(batch.open.sector, batch.open.leaves, unitInSector) });
-          await breathe();
-        }
-      }
-      if (this.#options.signal?.aborted) return;
-      lane.partition.recordUnits(units);
-      for (const { batch } of taken) {
-        batch.open.missingCount -= batch.specs.length;
-        if (batch.open.missingCount === 0) await this.#finish(batch.open);
-      }
-      this.#report();
+    let isWhole = false;
+    try {
+      while (lane.waiting.length > 0) await this.#recordAll(lane, lane.waiting.splice(0));
+      isWhole = true;
+    } finally {
+      // After a failed sync the kernel may count lost pages as written: the queue then stays closed, and later batches fail with it.
+      if (isWhole) lane.recording = null;
     }
+  }
+
+  async #recordAll(lane: Lane, sealed: Sealed[]): Promise<void> {
+    await lane.partition.sync();
+    const units: UnitRecord[] = [];
+    for (const { batch, tags } of sealed) {
+      for (const [index, tag] of tags.entries()) {
+        const unitInSector = batch.firstUnit + index;
+        units.push({ unitIndex: batch.open.sector.firstUnit + unitInSector, tag, digest: unitDigest(batch.open.sector, batch.open.leaves, unitInSector) });
+        await breathe();
+      }
+    }
+    if (this.#options.signal?.aborted) return;
+    lane.partition.recordUnits(units);
+    for (const { batch } of sealed) {
+      batch.open.missingCount -= batch.specs.length;
+      if (batch.open.missingCount === 0) await this.#finish(batch.open);
+    }
+    this.#report();
   }
 
   async #finish({ lane, sector, leaves }: OpenSector): Promise<void> {

@@ -8,7 +8,7 @@
 import { Database } from "bun:sqlite";
 import { readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { BtstoreError } from "../core/mod.ts";
+import { BtstoreError, systemClock } from "../core/mod.ts";
 import { storeFailure } from "./failure.ts";
 
 export type FolderLock = {
@@ -18,6 +18,9 @@ export type FolderLock = {
 
 /** Held locks. A collected Database closes itself, and with it the lock would be gone. */
 const held = new Set<Database>();
+
+/** How often a held lock is tried again, in milliseconds. */
+const RETRY_MS = 10;
 
 /**
  * Takes a folder's lock.
@@ -29,28 +32,44 @@ const held = new Set<Database>();
  */
 export async function lockFolder(dir: string, what: string, waitMs = 0): Promise<FolderLock> {
   const pidPath = join(dir, `.${what}.pid`);
+  let taken = tryLock(dir, what);
+  for (let waited = 0; !taken && waited < waitMs; waited += RETRY_MS) {
+    await systemClock.sleep(RETRY_MS);
+    taken = tryLock(dir, what);
+  }
+  if (!taken) {
+    const pid = await readFile(pidPath, "utf8").then((text) => /^(\d{1,10})\n$/.exec(text)?.[1], () => undefined);
+    throw new BtstoreError("locked", `Cannot open the store at "${dir}": ${pid ? `process ${pid}` : "another process"} holds the ${what} lock`);
+  }
+  const lock = taken;
+  const release = async () => {
+    if (!held.has(lock)) return;
+    await rm(pidPath, { force: true }).catch(() => {});
+    close(lock);
+  };
+  try {
+    await writeFile(pidPath, `${process.pid}\n`);
+  } catch (error) {
+    await release();
+    throw storeFailure(`write "${pidPath}"`, error);
+  }
+  return { release };
+}
+
+/** The lock, or null if it is held. */
+function tryLock(dir: string, what: string): Database | null {
   let database: Database | undefined;
   try {
     database = new Database(join(dir, `.${what}.lock`), { create: true });
-    database.run(`PRAGMA busy_timeout = ${Math.trunc(waitMs)}`);
     database.run("BEGIN EXCLUSIVE");
     held.add(database);
-    await writeFile(pidPath, `${process.pid}\n`);
+    return database;
   } catch (error) {
     if (database) close(database);
     const failure = storeFailure(`lock the folder "${dir}"`, error);
     if (failure.code !== "locked") throw failure;
-    const pid = await readFile(pidPath, "utf8").then((text) => /^(\d{1,10})\n$/.exec(text)?.[1], () => undefined);
-    throw new BtstoreError("locked", `Cannot open the store at "${dir}": ${pid ? `process ${pid}` : "another process"} holds the ${what} lock`, { cause: error });
+    return null;
   }
-  const taken = database;
-  return {
-    async release() {
-      if (!held.has(taken)) return;
-      await rm(pidPath, { force: true }).catch(() => {});
-      close(taken);
-    },
-  };
 }
 
 function close(database: Database): void {

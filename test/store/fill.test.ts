@@ -63,7 +63,7 @@ describe("fillPartition()", () => {
 
   test("fills several partitions in one run and reports each", async () => {
     await withFolder(async (dir) => {
-      const keys = ["One", "Two", "Three"].map((name) => ({ ...keyIn(dir), validator: address(name) }));
+      const keys = ["First", "Second", "Third"].map((name) => ({ ...keyIn(dir), validator: address(name) }));
       const partitions = await Promise.all(keys.map((key) => Partition.create(key, 2)));
       const seen: FillProgress[] = [];
       await fillPartitions(partitions, pool, { workers: 2, batchUnits: 1, onProgress: (progress) => seen.push(progress) });

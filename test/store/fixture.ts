@@ -21,7 +21,7 @@ export function address(name: string): Ss58 {
 }
 
 export const MINER = address("Miner");
-export const VALIDATOR = address("Vali");
+export const VALIDATOR = address("Vari");
 
 export function keyIn(dir: string, profile: SealProfile = TINY): PartitionKey {
   return { dir, self: MINER, validator: VALIDATOR, netuid: 3, genesisHash: GENESIS, profile };
@@ -37,8 +37,19 @@ export async function withFolder<Result>(body: (dir: string) => Promise<Result>)
   }
 }
 
-/** The data file as DESIGN section 4 says, unit by unit and piece by piece, and its sector roots. */
-export function slowFill(chunkCount: number, profile: SealProfile = TINY, key = keyIn("")): { bytes: Uint8Array; roots: Uint8Array[]; tags: Uint8Array[] } {
+export type Filled = { bytes: Uint8Array; roots: Uint8Array[]; tags: Uint8Array[] };
+
+const filled = new Map<string, Filled>();
+
+/** The data file as DESIGN section 4 says, unit by unit and piece by piece, its sector roots and unit tags. Not to be changed. */
+export function slowFill(chunkCount: number, profile: SealProfile = TINY, key = keyIn("")): Filled {
+  const name = `${chunkCount} ${profile.name} ${key.validator}`;
+  const known = filled.get(name) ?? fillSlowly(chunkCount, profile, key);
+  filled.set(name, known);
+  return known;
+}
+
+function fillSlowly(chunkCount: number, profile: SealProfile, key: PartitionKey): Filled {
   const geometry = geometryOf(chunkCount, profile);
   const bytes = new Uint8Array(geometry.byteLength);
   const roots: Uint8Array[] = [];
