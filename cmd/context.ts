@@ -1,5 +1,6 @@
 /** What role commands build from their flags in the same way: the wallet and its hotkey, the folders, the chain. */
 import type { Chain } from "../lib/chain/mod.ts";
+import { BtstoreError } from "../lib/core/mod.ts";
 import { type Hotkey, loadHotkey, type Unlock, type WalletLocation } from "../lib/wallet/mod.ts";
 import type { Run } from "./command.ts";
 import type { CommandName, FlagsOf } from "./flags.ts";
@@ -30,9 +31,17 @@ export function openHotkey(run: Tools & { readonly flags: WalletFlags }): Promis
   return loadHotkey(walletLocation(run.flags), unlockFor(run));
 }
 
-/** Where the partitions are, once for each `--db_path`, as `lib/store` takes it. */
-export function storeLocations(flags: Pick<RoleFlags, "db_path"> & WalletFlags): { dbPath: string; walletName: string; hotkeyName: string }[] {
-  return flags.db_path.map((dbPath) => ({ dbPath: expandHome(dbPath), walletName: flags["wallet.name"], hotkeyName: flags["wallet.hotkey"] }));
+/**
+ * Where the partitions are, as `lib/store` takes it.
+ *
+ * @throws {BtstoreError} "usage" if more than one `--db_path` is given: several disks under one hotkey are not served yet.
+ */
+export function onlyLocation(flags: Pick<RoleFlags, "db_path"> & WalletFlags): { dbPath: string; walletName: string; hotkeyName: string } {
+  const [dbPath, ...others] = flags.db_path;
+  if (dbPath === undefined || others.length > 0) {
+    throw new BtstoreError("usage", `Cannot use ${flags.db_path.length} folders: this version serves one --db_path per hotkey; join the disks, or run one hotkey for each`);
+  }
+  return { dbPath: expandHome(dbPath), walletName: flags["wallet.name"], hotkeyName: flags["wallet.hotkey"] };
 }
 
 /**

@@ -6,5 +6,7 @@
  * that a score hangs on is in the miners' ledgers, so that a restart changes nothing. A chain that is away stops nothing
  * but weights.
  */
-export { type OpenLedger, type ValidatorOptions, Validator } from "./validator.ts";
+export { type Ledgers, openLedgers } from "./ledgers.ts";
 export type { MinerRow, ValidatorReport } from "./report.ts";
+export { openUnitComputer, type UnitComputer } from "./units.ts";
+export { Validator, type ValidatorOptions } from "./validator.ts";

@@ -1,0 +1,9 @@
+/**
+ * Miner: allocates by stake, fills partitions, serves the axon, announces it, declares what is sealed and answers audits.
+ */
+export { findExternalAddress, parseExternalAddress } from "./address.ts";
+export { type AllocationLimits, type AllocationPlan, planStore, sharesOf } from "./allocate.ts";
+export { Miner, type MinerOptions, type ShownPartition } from "./miner.ts";
+export type { MinerReport } from "./report.ts";
+export { missingUnits, planSealing, sealPartitions } from "./sealing.ts";
+export type { Answering } from "./service.ts";
