@@ -71,56 +71,12 @@ const SIGNED_EXTENSIONS = {
  * @throws {BtstoreError} `chain` if none is within the time, with the last fault seen; `cancelled` if the signal aborts.
  */
 export async function connectChain(options: ConnectOptions): Promise<Chain> {
-  const { endpoints, log, signal, timeoutMs = CONNECT_TIMEOUT_MS, requestTimeoutMs = REQUEST_TIMEOUT_MS } = options;
-  quietPolkadot(log);
-  await cryptoReady();
-  const socket = new ChainSocket({ endpoints, log, requestTimeoutMs });
-  const api = new ApiPromise({ provider: socket, noInitWarn: true, throwOnConnect: false, signedExtensions: SIGNED_EXTENSIONS });
-  api.isReadyOrError.catch(() => {});
-  const action = `Cannot connect to the chain at ${endpoints.map((endpoint) => `"${endpoint}"`).join(", ")}`;
-  try {
-    const ready = new Promise<void>((resolve) => {
-      api.on("ready", resolve);
-      // What fails while polkadot.js starts is not tried again by it on the same socket.
-      api.on("error", (error: unknown) => socket.reopen(cleanText(describeError(error))));
-    });
-    await socket.connect();
-    await within(ready, action, "the chain's metadata", { timeoutMs, ...(signal ? { signal } : {}) });
-    return await makeChain(api, socket, log, action, timeoutMs);
-  } catch (error) {
-    await api.disconnect();
-    if (!(error instanceof BtstoreError) || error.code !== "chain") throw error;
-    throw new BtstoreError("chain", `${error.message}; last: ${socket.lastFault}. Check --subtensor.network and --subtensor.chain_endpoint`, { cause: error });
-  }
-}
-
-async function makeChain(api: ApiPromise, socket: ChainSocket, log: Log, action: string, timeoutMs: number): Promise<Chain> {
-  const listeners = new Set<(head: Head) => void>();
-  let head: Head | null = null;
-  const firstHead = new Promise<void>((resolve, reject) => {
-    const onHeader = (header: { number: { toNumber(): number }; hash: { toU8a(): Uint8Array } }) => {
-      head = { number: header.number.toNumber(), hash: header.hash.toU8a() };
-      resolve();
-      for (const listener of listeners) {
-        try {
-          listener(head);
-        } catch (error) {
-          log.error("A listener for new blocks failed", { reason: describeError(error) });
-        }
-      }
-    };
-    api.rpc.chain.subscribeNewHeads(onHeader).catch(reject);
-  });
-  await within(firstHead, action, "the first block", { timeoutMs });
-  const link: Link = { api, socket, log, blockMs: blockMsOf(api), head: () => head! };
+  const { link, close } = await openLink(options);
   return {
-    genesisHash: fromHex(api.genesisHash.toHex()),
+    genesisHash: fromHex(link.api.genesisHash.toHex()),
     blockMs: link.blockMs,
     head: link.head,
-    onHead: (listener) => {
-      listeners.add(listener);
-      return () => void listeners.delete(listener);
-    },
+    onHead: link.onHead,
     metagraph: (netuid) => readMetagraph(link, netuid),
     nextEpochBlock: (netuid) => readNextEpochBlock(link, netuid),
     burnCost: (netuid) => readBurnCost(link, netuid),
@@ -128,12 +84,82 @@ async function makeChain(api: ApiPromise, socket: ChainSocket, log: Log, action:
     register: (coldkey, hotkey, netuid, priceMax) => register(link, coldkey, hotkey, netuid, priceMax),
     serveAxon: (hotkey, axon) => serveAxon(link, hotkey, axon),
     setWeights: (hotkey, netuid, weights, versionKey) => setWeights(link, hotkey, netuid, weights, versionKey),
-    isConnected: () => socket.isConnected,
-    close: async () => {
-      listeners.clear();
-      await api.disconnect();
-    },
+    isConnected: () => link.socket.isConnected,
+    close,
   };
+}
+
+/** The connection alone, for this room and its tests. Throws as {@link connectChain}. */
+export async function openLink(options: ConnectOptions): Promise<{ link: Link; close: () => Promise<void> }> {
+  const { endpoints, log, signal, timeoutMs = CONNECT_TIMEOUT_MS, requestTimeoutMs = REQUEST_TIMEOUT_MS } = options;
+  quietPolkadot(log);
+  await cryptoReady();
+  const socket = new ChainSocket({ endpoints, log, requestTimeoutMs });
+  const api = new ApiPromise({ provider: socket, noInitWarn: true, throwOnConnect: false, signedExtensions: SIGNED_EXTENSIONS });
+  api.isReadyOrError.catch(() => {});
+  const action = `Cannot connect to the chain at ${endpoints.map((endpoint) => `"${endpoint}"`).join(", ")}`;
+  const limits = { timeoutMs, ...(signal ? { signal } : {}) };
+  try {
+    const ready = new Promise<void>((resolve) => {
+      api.on("ready", resolve);
+      // What fails while polkadot.js starts is not tried again by it on the same socket.
+      api.on("error", (error: unknown) => socket.reopen(cleanText(describeError(error))));
+    });
+    await socket.connect();
+    await within(ready, action, "the chain's metadata", limits);
+    const heads = new Heads(log);
+    await within(heads.follow(api), action, "the first block", limits);
+    const link: Link = { api, socket, log, blockMs: blockMsOf(api), head: () => heads.newest, onHead: (listener) => heads.listen(listener) };
+    return { link, close: () => api.disconnect() };
+  } catch (error) {
+    await api.disconnect();
+    if (!(error instanceof BtstoreError) || error.code !== "chain") throw error;
+    throw new BtstoreError("chain", `${error.message}; last: ${socket.lastFault}. Check --subtensor.network and --subtensor.chain_endpoint`, { cause: error });
+  }
+}
+
+/** The newest block, and who wants to hear of it. */
+class Heads {
+  readonly #log: Log;
+  readonly #listeners = new Set<(head: Head) => void>();
+  #newest: Head | null = null;
+
+  constructor(log: Log) {
+    this.#log = log;
+  }
+
+  /** Throws TypeError before {@link follow} has resolved. */
+  get newest(): Head {
+    if (this.#newest === null) throw new TypeError("head: expected a block to have been seen");
+    return this.#newest;
+  }
+
+  listen(listener: (head: Head) => void): () => void {
+    this.#listeners.add(listener);
+    return () => void this.#listeners.delete(listener);
+  }
+
+  /** Subscribes; resolves with the first block. The socket renews the subscription after a drop. */
+  follow(api: ApiPromise): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const onHeader = (header: { number: { toNumber(): number }; hash: { toU8a(): Uint8Array } }) => {
+        this.#tell({ number: header.number.toNumber(), hash: header.hash.toU8a() });
+        resolve();
+      };
+      api.rpc.chain.subscribeNewHeads(onHeader).catch(reject);
+    });
+  }
+
+  #tell(head: Head): void {
+    this.#newest = head;
+    for (const listener of [...this.#listeners]) {
+      try {
+        listener(head);
+      } catch (error) {
+        this.#log.error("A listener for new blocks failed", { reason: describeError(error) });
+      }
+    }
+  }
 }
 
 /** `Aura.SlotDuration`, 250 ms on a fast localnet and 12,000 on finney. */

@@ -18,10 +18,10 @@ export async function readNextEpochBlock(link: Link, netuid: number): Promise<nu
     if (answer !== "") return Number(answer);
   }
   const head = link.head();
-  const [tempoValue, lastEpoch, sinceStep] = await readStorage(
-    link, action, [[SUBTENSOR, "tempo", netuid], [SUBTENSOR, "lastEpochBlock", netuid], [SUBTENSOR, "blocksSinceLastStep", netuid]], head.hash,
-  );
-  const tempo = toNumber(tempoValue ?? null) ?? 0;
+  const [exists, tempoValue, lastEpoch, sinceStep] = await readStorage(link, action, [
+    [SUBTENSOR, "networksAdded", netuid], [SUBTENSOR, "tempo", netuid], [SUBTENSOR, "lastEpochBlock", netuid], [SUBTENSOR, "blocksSinceLastStep", netuid],
+  ], head.hash);
+  const tempo = exists?.toString() === "false" ? 0 : (toNumber(tempoValue ?? null) ?? 0);
   if (tempo === 0) throw new BtstoreError("chain_refused", `${action}: it has no epochs; check --netuid`);
   const last = toNumber(lastEpoch ?? null);
   if (last !== null) return Math.max(head.number + 1, last + tempo);

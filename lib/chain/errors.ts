@@ -111,6 +111,7 @@ export function dispatchRefusal(action: string, name: string): BtstoreError {
 
 /** What sending an extrinsic threw, as one of ours. */
 export function sendFault(action: string, error: unknown): BtstoreError {
+  if (error instanceof BtstoreError && error.message.startsWith(`${action}: `)) return error;
   if (error instanceof BtstoreError) return new BtstoreError(error.code, `${action}: ${error.message}`, { cause: error });
   const text = describeError(error);
   const custom = /custom error: ?(\d+)/i.exec(text);

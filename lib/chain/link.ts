@@ -24,6 +24,8 @@ export type Link = {
   readonly blockMs: number;
   /** The newest block seen. */
   head(): Head;
+  /** Calls back with every new head, until the function returned is called. */
+  onHead(listener: (head: Head) => void): () => void;
 };
 
 /** A storage value wanted: pallet and item in camel case, then the keys. */

@@ -32,16 +32,29 @@ export type Submission = {
   readonly event: string;
 };
 
-/** Where it happened, and the data of the pallet's event. */
-export type Submitted = { readonly blockHash: Uint8Array; readonly eventData: readonly Codec[] };
+/** The data of the pallet's event. */
+export type Submitted = { readonly eventData: readonly Codec[] };
 
 /**
- * Sends an extrinsic; see the file's comment. Signs again once if the runtime or the nonce changed meanwhile.
+ * Sends an extrinsic; see the file's comment. Signs again once if the runtime or the nonce changed meanwhile. Those of
+ * one signer go one after the other.
  *
  * @throws {BtstoreError} `chain_refused` or `not_registered` with the chain's reason in words; `chain` if the chain or the
  * connection was lost on the way, in which case the call may still have happened.
  */
 export async function submit(link: Link, submission: Submission): Promise<Submitted> {
+  const { ss58 } = submission.signer;
+  const before = lastOf.get(link)?.get(ss58) ?? Promise.resolve();
+  const mine = before.then(() => signAndSend(link, submission));
+  const settled = mine.then(() => {}, () => {});
+  lastOf.set(link, (lastOf.get(link) ?? new Map()).set(ss58, settled));
+  return mine;
+}
+
+/** The last submission of each signer: two at once would ask for the same nonce. */
+const lastOf = new WeakMap<Link, Map<string, Promise<void>>>();
+
+async function signAndSend(link: Link, submission: Submission): Promise<Submitted> {
   for (let attempt = 0; ; attempt++) {
     try {
       return await submitOnce(link, submission);
@@ -55,7 +68,9 @@ export async function submit(link: Link, submission: Submission): Promise<Submit
 
 async function submitOnce(link: Link, { action, signer, makeCall, event }: Submission): Promise<Submitted> {
   const call = makeCall();
-  const signed = await within(call.signAsync(pairOf(signer), { nonce: -1 }), action, "the account's nonce", { timeoutMs: STEP_TIMEOUT_MS });
+  // The pool's answer: it counts what waits there, which the runtime's `AccountNonceApi` (polkadot.js's `nonce: -1`) does not.
+  const nonce = await link.socket.send<number>("system_accountNextIndex", [signer.ss58]);
+  const signed = await within(call.signAsync(pairOf(signer), { nonce }), action, "the block to sign the call for", { timeoutMs: STEP_TIMEOUT_MS });
   const hex = signed.toHex();
   const blockHash = await watch(link, hex, action);
   const block = await link.socket.send("chain_getBlock", [blockHash]);
@@ -70,7 +85,23 @@ async function submitOnce(link: Link, { action, signer, makeCall, event }: Submi
   if (!success || !mine.some((found) => nameOf(found) === "System.ExtrinsicSuccess")) {
     throw new BtstoreError("chain_refused", `the call was included, but the chain reports no ${event}`);
   }
-  return { blockHash: fromHex(blockHash), eventData: [...success.data] };
+  await headReached(link, Number(block.block.header.number), action);
+  return { eventData: [...success.data] };
+}
+
+/** Waits until our head has come to a block, so that what is read next shows what happened in it. */
+async function headReached(link: Link, blockNumber: number, action: string): Promise<void> {
+  let stop = () => {};
+  const reached = new Promise<void>((resolve) => {
+    const check = () => void (link.head().number >= blockNumber && resolve());
+    stop = link.onHead(check);
+    check();
+  });
+  try {
+    await within(reached, action, `block ${blockNumber}, which includes the call`, { timeoutMs: STEP_TIMEOUT_MS });
+  } finally {
+    stop();
+  }
 }
 
 /** Sends the extrinsic and resolves with the hash of the first block that includes it. */

@@ -1,28 +1,14 @@
 import { beforeAll, describe, expect, test } from "bun:test";
 import { existsSync, readFileSync } from "node:fs";
-import { encodeIp } from "../../lib/chain/address.ts";
-import { encodeRegister, encodeServeAxon, encodeSetWeights, type Encoder } from "../../lib/chain/encode.ts";
-import { cryptoReady, keypairFromUri } from "../../lib/wallet/mod.ts";
+import { cryptoReady } from "../../lib/wallet/mod.ts";
 import vectors from "../vectors/chain-calls.json" with { type: "json" };
+import { encodeAll } from "./_calls.ts";
 import { encoderOf } from "./_metadata.ts";
 
 /** Path of a real runtime's metadata, for instance finney's; tests that need it are skipped without it. */
 const realMetadata = process.env["BTSTORE_METADATA"] ?? "";
 
 beforeAll(cryptoReady);
-
-/** The calls of the vector file, made by the code under test. */
-function encodeAll(encoder: Encoder): Record<string, string> {
-  const alice = keypairFromUri("//Alice").ss58;
-  const calls = {
-    set_weights: encodeSetWeights(encoder, 7, [0, 3, 255], [65_535, 1, 300], 10_002_000),
-    set_weights_empty: encodeSetWeights(encoder, 65_535, [], [], 0),
-    serve_axon_ipv4: encodeServeAxon(encoder, 7, 10_002_000, encodeIp("203.0.113.7")!, 8091),
-    serve_axon_ipv6: encodeServeAxon(encoder, 1, 1, encodeIp("2001:db8::1")!, 65_535),
-    burned_register: encodeRegister(encoder, 7, alice),
-  };
-  return Object.fromEntries(Object.entries(calls).map(([name, call]) => [name, call.toHex()]));
-}
 
 describe("encodeSetWeights(), encodeServeAxon() and encodeRegister()", () => {
   test.skipIf(!existsSync(realMetadata))("give the recorded bytes with the real runtime's metadata", () => {
