@@ -45,10 +45,11 @@ export class UnitCheckDraw {
 
   /** The piece to check once an hour is over, then the next hour begins; null before, or if nothing was opened. */
   take(now: number): OpenedPiece | null {
-    // A wall clock set back would otherwise stop the checks for as long as it was set back.
-    if (now >= this.#since && now < this.#since + this.#windows.hourMs) return null;
+    const { hourMs } = this.#windows;
+    if (now >= this.#since && now < this.#since + hourMs) return null;
     const chosen = this.#chosen;
-    this.#since = now;
+    // Hours follow one another without drift; a wall clock set back begins a new one, or checks would stop for as long.
+    this.#since = now < this.#since ? now : now - ((now - this.#since) % hourMs);
     this.#seen = 0;
     this.#chosen = null;
     return chosen;

@@ -39,6 +39,17 @@ describe("UnitCheckDraw", () => {
     expect(draw.take(1000 + 2 * windows.hourMs)).toBeNull();
   });
 
+  test("does not drift when asked late, and goes on when the wall clock is set back", () => {
+    const random = new SeededRandom(1);
+    const draw = new UnitCheckDraw((length) => random.bytes(length), windows, 0);
+    draw.offer([openedPiece(1)]);
+    expect(draw.take(1.9 * windows.hourMs)).not.toBeNull();
+    draw.offer([openedPiece(2)]);
+    expect(draw.take(2 * windows.hourMs)?.pieceIndex).toBe(2);
+    draw.offer([openedPiece(3)]);
+    expect(draw.take(0)?.pieceIndex).toBe(3);
+  });
+
   test("keeps a copy, not the message the piece came in", () => {
     const body = new Uint8Array(100_000);
     const draw = new UnitCheckDraw((length) => new Uint8Array(length), windows, 0);

@@ -1,5 +1,5 @@
 /** Stripe trees as a miner needs them, by node:crypto: what the native core is held to, and what tests answer audits with. */
-import { createHash } from "node:crypto";
+import { hash } from "node:crypto";
 import { PIECES_PER_STRIPE, PIECE_BYTES } from "../../lib/core/mod.ts";
 import type { StripeHashes } from "../../lib/audit/mod.ts";
 
@@ -21,7 +21,5 @@ function piecesOf(stripe: Uint8Array): Uint8Array[] {
 }
 
 function digest(...parts: readonly Uint8Array[]): Uint8Array {
-  const hasher = createHash("sha256");
-  for (const part of parts) hasher.update(part);
-  return new Uint8Array(hasher.digest());
+  return hash("sha256", Buffer.concat(parts), "buffer");
 }
