@@ -20,6 +20,13 @@ export function subtensorFacts(bytes: Uint8Array) {
 if (import.meta.main) {
   const [path] = process.argv.slice(2);
   if (!path) throw new Error("Name the metadata file");
-  const source = "finney, spec 393, metadata version 15; made by test/vectors/extract-subtensor.ts";
-  writeFileSync(new URL("./subtensor-393.json", import.meta.url), `${JSON.stringify({ source, ...subtensorFacts(readFileSync(path)) }, null, 1)}\n`);
+  const source = "finney at spec 393, SCALE metadata version 15; made by test/vectors/extract-subtensor.ts";
+  writeFileSync(new URL("./subtensor-393.json", import.meta.url), `${entryPerLine({ source, ...subtensorFacts(readFileSync(path)) }, 4)}\n`);
+}
+
+/** JSON with objects broken into lines down to `depth`, and what is below on one line. */
+function entryPerLine(value: unknown, depth: number, indent = ""): string {
+  if (depth === 0 || typeof value !== "object" || value === null || Array.isArray(value)) return JSON.stringify(value);
+  const entries = Object.entries(value).map(([key, inner]) => `${indent} ${JSON.stringify(key)}: ${entryPerLine(inner, depth - 1, `${indent} `)}`);
+  return entries.length === 0 ? "{}" : `{\n${entries.join(",\n")}\n${indent}}`;
 }

@@ -8,7 +8,7 @@ import { Metadata, TypeRegistry } from "@polkadot/types";
 import type { PortableRegistry } from "@polkadot/types/metadata";
 import type { SiLookupTypeId, SiVariant } from "@polkadot/types/interfaces";
 
-export type StorageFact = { modifier: string; hashers: string[]; key: string | null; value: string };
+export type StorageFact = { modifier: string; hashers: string[]; key: string | null; value: string; fallback: string };
 export type CallFact = { index: number; args: [name: string, shape: string][] };
 export type PalletFacts = {
   index: number;
@@ -20,13 +20,16 @@ export type PalletFacts = {
   constants: Record<string, { shape: string; value: string }>;
 };
 export type RuntimeFacts = {
+  types: Record<string, string>;
   pallets: Record<string, PalletFacts>;
   apis: Record<string, Record<string, { args: [name: string, shape: string][]; output: string }>>;
   extrinsic: { version: number; extensions: [name: string, extra: string, additional: string][] };
 };
 
 /** Types whose name says enough, or whose shape would be the whole runtime's. */
-const NAMED = new Set(["AccountId32", "H256", "Era", "RuntimeCall", "RuntimeEvent", "RuntimeError", "OriginCaller", "Header", "Digest"]);
+const NAMED = new Set(["AccountId32", "H256", "Era", "RuntimeCall", "RuntimeEvent", "RuntimeError", "OriginCaller", "Header", "Digest", "UncheckedExtrinsic"]);
+/** Named too, because they stand in many places; their own shape is given once, under `types`. */
+const NAMED_WITH_SHAPE = new Set(["DispatchError", "MultiAddress"]);
 
 /**
  * Reads the facts of a runtime from its metadata.
@@ -41,9 +44,10 @@ export function runtimeFacts(bytes: Uint8Array, palletNames: readonly string[]):
   registry.setMetadata(metadata, undefined, undefined, true);
   const { lookup } = registry;
   const { pallets, apis, extrinsic } = metadata.asV15;
-  const shape = (id: SiLookupTypeId) => shapeOf(lookup, id);
+  const types: RuntimeFacts["types"] = {};
+  const shape = (id: SiLookupTypeId) => shapeOf(lookup, id, types);
 
-  const facts: RuntimeFacts = { pallets: {}, apis: {}, extrinsic: { version: extrinsic.version.toNumber(), extensions: [] } };
+  const facts: RuntimeFacts = { types, pallets: {}, apis: {}, extrinsic: { version: extrinsic.version.toNumber(), extensions: [] } };
   for (const pallet of pallets) {
     const name = pallet.name.toString();
     if (!palletNames.includes(name)) continue;
@@ -51,8 +55,14 @@ export function runtimeFacts(bytes: Uint8Array, palletNames: readonly string[]):
     for (const item of pallet.storage.unwrapOrDefault().items) {
       const modifier = item.modifier.toString();
       storage[item.name.toString()] = item.type.isPlain
-        ? { modifier, hashers: [], key: null, value: shape(item.type.asPlain) }
-        : { modifier, hashers: item.type.asMap.hashers.map(String), key: shape(item.type.asMap.key), value: shape(item.type.asMap.value) };
+        ? { modifier, hashers: [], key: null, value: shape(item.type.asPlain), fallback: item.fallback.toHex() }
+        : {
+            modifier,
+            hashers: item.type.asMap.hashers.map(String),
+            key: shape(item.type.asMap.key),
+            value: shape(item.type.asMap.value),
+            fallback: item.fallback.toHex(),
+          };
     }
     const variants = (part: "calls" | "events" | "errors") => (pallet[part].isSome ? lookup.getSiType(pallet[part].unwrap().type).def.asVariant.variants : []);
     const described = (part: "calls" | "events") =>
@@ -83,12 +93,19 @@ function variantArgs(variant: SiVariant, shape: (id: SiLookupTypeId) => string):
   return variant.fields.map((field) => [field.name.isSome ? field.name.unwrap().toString() : "", shape(field.type)]);
 }
 
-function shapeOf(lookup: PortableRegistry, id: SiLookupTypeId): string {
-  const { def, path, params } = lookup.getSiType(id);
+/** A type's shape; the shapes of those that are named instead are entered into `types`. */
+function shapeOf(lookup: PortableRegistry, id: SiLookupTypeId, types: Record<string, string>): string {
+  const { path } = lookup.getSiType(id);
   const name = path.length > 0 ? path[path.length - 1]!.toString() : "";
-  const inner = (type: SiLookupTypeId) => shapeOf(lookup, type);
   if (NAMED.has(name)) return name;
-  if (name === "UncheckedExtrinsic") return name;
+  const spelled = () => spelledShape(lookup, id, name, (type) => shapeOf(lookup, type, types));
+  if (!NAMED_WITH_SHAPE.has(name)) return spelled();
+  types[name] ??= spelled();
+  return name;
+}
+
+function spelledShape(lookup: PortableRegistry, id: SiLookupTypeId, name: string, inner: (type: SiLookupTypeId) => string): string {
+  const { def, params } = lookup.getSiType(id);
   if (def.isPrimitive) return def.asPrimitive.type.toLowerCase();
   if (def.isCompact) return `Compact<${inner(def.asCompact.type)}>`;
   if (def.isSequence) return `Vec<${inner(def.asSequence.type)}>`;

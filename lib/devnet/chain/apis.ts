@@ -46,7 +46,7 @@ export const APIS: Readonly<Record<string, Readonly<Record<string, ApiMethod>>>>
       option(SelectiveMetagraph),
       ({ state, blockNumber }, { netuid, subid, metagraph_indexes }) => (subid === 0 ? selectiveMetagraphOf(state, blockNumber, netuid, metagraph_indexes) : null),
     ),
-    // Newer than spec 393: see `newer.ts`.
+    // Newer than spec 393 (`test/devnet/newer.ts`).
     get_next_epoch_start_block: method({ netuid: NetUid }, option(U64), ({ state, blockNumber }, { netuid }) => nextEpochStartBlock(state, netuid, blockNumber)),
   },
   SubnetRegistrationRuntimeApi: {

@@ -30,6 +30,8 @@ type Entry = { extrinsic: Extrinsic; watchers: Set<(status: Status) => void> };
 export class Pool {
   /** In order of arrival. */
   readonly #entries = new Map<Hash, Entry>();
+  /** Which of them stands at an account's nonce. */
+  readonly #slots = new Map<string, Hash>();
 
   /**
    * Takes an extrinsic in.
@@ -44,10 +46,11 @@ export class Pool {
     const invalidity = findInvalidity(state, head, extrinsic);
     if (invalidity) throw new PoolError(1010, "Invalid Transaction", invalidity);
     const expected = AccountInfo.get(state, signer).nonce;
-    if (this.#at(signer, nonce)) throw new PoolError(1014, "Priority is too low: (0 vs 0)", "The transaction has too low priority to replace another transaction already in the pool.");
+    if (this.#slots.has(slotOf(signer, nonce))) throw new PoolError(1014, "Priority is too low: (0 vs 0)", "The transaction has too low priority to replace another transaction already in the pool.");
     if (this.#entries.size >= POOL_MAX || nonce > expected + NONCE_GAP_MAX) throw new PoolError(1016, "Immediately Dropped", "The transaction couldn't enter the pool because of the limit");
     const entry: Entry = { extrinsic, watchers: new Set(watcher ? [watcher] : []) };
     this.#entries.set(extrinsic.hash, entry);
+    this.#slots.set(slotOf(signer, nonce), extrinsic.hash);
     tell(entry, nonce < this.nextNonce(state, signer) ? "ready" : "future");
     return () => {
       if (watcher) entry.watchers.delete(watcher);
@@ -57,7 +60,7 @@ export class Pool {
   /** The nonce an account should use next, counting what waits here. */
   nextNonce(state: StateReader, account: Account): number {
     let nonce = AccountInfo.get(state, account).nonce;
-    while (this.#at(account, nonce)) nonce++;
+    while (this.#slots.has(slotOf(account, nonce))) nonce++;
     return nonce;
   }
 
@@ -70,15 +73,13 @@ export class Pool {
   remove(hash: Hash, status?: Status): Entry["watchers"] {
     const entry = this.#entries.get(hash)!;
     this.#entries.delete(hash);
+    this.#slots.delete(slotOf(entry.extrinsic.signed.signer, entry.extrinsic.signed.nonce));
     if (status !== undefined) tell(entry, status);
     return entry.watchers;
   }
-
-  #at(account: Account, nonce: number): boolean {
-    for (const { extrinsic: { signed } } of this.#entries.values()) if (signed.nonce === nonce && signed.signer === account) return true;
-    return false;
-  }
 }
+
+const slotOf = (account: Account, nonce: number) => `${account}:${nonce}`;
 
 function tell(entry: Entry, status: Status): void {
   for (const watcher of entry.watchers) watcher(status);

@@ -207,7 +207,7 @@ function parseExtrinsic(param: unknown): Extrinsic {
 
 /** A hex parameter without its prefix, lower case. */
 function hexParam(value: unknown, length?: number): string {
-  if (typeof value !== "string" || !/^0x([0-9a-fA-F]{2})*$/.test(value)) throw new RpcError(-32602, "Invalid params: expected 0x-prefixed hex");
+  if (typeof value !== "string" || value.length % 2 !== 0 || !/^0x[0-9a-fA-F]*$/.test(value)) throw new RpcError(-32602, "Invalid params: expected 0x-prefixed hex");
   if (length !== undefined && value.length !== 2 + 2 * length) throw new RpcError(-32602, `Invalid params: expected ${length} bytes`);
   return value.slice(2).toLowerCase();
 }

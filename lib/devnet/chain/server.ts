@@ -1,5 +1,6 @@
 /** JSON-RPC 2.0 over WebSocket: framing, limits, subscriptions. What is asked of it is answered by `rpc.ts`. */
 import type { ServerWebSocket } from "bun";
+import { describeError } from "../../core/mod.ts";
 import { PoolError } from "./pool.ts";
 import { type Method, RpcError, type Session } from "./rpc.ts";
 import { DecodeError } from "./scale.ts";
@@ -105,7 +106,8 @@ function answerOne(methods: ReadonlyMap<string, Method>, session: Session, reque
   } catch (error) {
     if (error instanceof RpcError || error instanceof PoolError) return failure(id, error.code, error.message, error.data);
     if (error instanceof DecodeError) return failure(id, -32602, "Invalid params", error.message);
-    throw error;
+    // A bug of ours; the other connections need not fall with this request.
+    return failure(id, -32603, "Internal error", describeError(error));
   }
 }
 

@@ -1,4 +1,5 @@
 /** What every block does to a subnet: prices fall, emission accrues, and when the epoch is due it runs. */
+import { ZERO_ACCOUNT } from "../../primitives.ts";
 import type { State, StateReader } from "../../state.ts";
 import { permitsByStake, runEpoch } from "../../epoch.ts";
 import { creditStake, stakeOf } from "./stake.ts";
@@ -90,7 +91,10 @@ function stepEpoch(state: State, netuid: number, block: number): void {
   const toValidators = drain(state, items.PendingValidatorEmission, netuid);
   const emission = uids.map((uid) => part(toMiners, result.incentive[uid]!) + part(toValidators, result.dividends[uid]!));
   for (const uid of uids) creditStake(state, netuid, hotkeys[uid]!, emission[uid]!);
-  creditStake(state, netuid, items.SubnetOwnerHotkey.get(state, netuid), drain(state, items.PendingOwnerCut, netuid));
+  const toOwner = drain(state, items.PendingOwnerCut, netuid);
+  const ownerHotkey = items.SubnetOwnerHotkey.get(state, netuid);
+  // An owner without a hotkey has nowhere to be paid.
+  if (ownerHotkey !== ZERO_ACCOUNT) creditStake(state, netuid, ownerHotkey, toOwner);
 
   items.Active.set(state, [netuid], isActive);
   items.ValidatorPermit.set(state, [netuid], result.permits);

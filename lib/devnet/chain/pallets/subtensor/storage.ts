@@ -26,7 +26,7 @@ export const StartCallDelay = storage.item("StartCallDelay", [], U64, 0n);
 // A subnet.
 export const NetworksAdded = storage.item("NetworksAdded", perSubnet, Bool, false);
 export const NetworkRegisteredAt = storage.item("NetworkRegisteredAt", perSubnet, U64, 0n);
-export const NetworkRegistrationAllowed = storage.item("NetworkRegistrationAllowed", perSubnet, Bool, false);
+export const NetworkRegistrationAllowed = storage.item("NetworkRegistrationAllowed", perSubnet, Bool, true);
 export const SubnetOwner = storage.item("SubnetOwner", perSubnet, AccountId, ZERO_ACCOUNT);
 export const SubnetOwnerHotkey = storage.item("SubnetOwnerHotkey", perSubnet, AccountId, ZERO_ACCOUNT);
 export const SubnetMechanism = storage.item("SubnetMechanism", perSubnet, U16, 0);
@@ -34,10 +34,10 @@ export const SubtokenEnabled = storage.item("SubtokenEnabled", perSubnet, Bool, 
 export const FirstEmissionBlockNumber = storage.optional("FirstEmissionBlockNumber", perSubnet, U64);
 export const SubnetworkN = storage.item("SubnetworkN", perSubnet, U16, 0);
 export const MaxAllowedUids = storage.item("MaxAllowedUids", perSubnet, U16, 256);
-export const MaxAllowedValidators = storage.item("MaxAllowedValidators", perSubnet, U16, 64);
+export const MaxAllowedValidators = storage.item("MaxAllowedValidators", perSubnet, U16, 128);
 export const ImmunityPeriod = storage.item("ImmunityPeriod", perSubnet, U16, 4096);
 export const Kappa = storage.item("Kappa", perSubnet, U16, 32_767);
-export const MinAllowedWeights = storage.item("MinAllowedWeights", perSubnet, U16, 1);
+export const MinAllowedWeights = storage.item("MinAllowedWeights", perSubnet, U16, 1024);
 export const WeightsVersionKey = storage.item("WeightsVersionKey", perSubnet, U64, 0n);
 export const WeightsSetRateLimit = storage.item("WeightsSetRateLimit", perSubnet, U64, 100n);
 export const CommitRevealWeightsEnabled = storage.item("CommitRevealWeightsEnabled", perSubnet, Bool, true);
@@ -45,14 +45,14 @@ export const RevealPeriodEpochs = storage.item("RevealPeriodEpochs", [twox64Conc
 export const ServingRateLimit = storage.item("ServingRateLimit", perSubnet, U64, 50n);
 export const ActivityCutoff = storage.item("ActivityCutoff", perSubnet, U16, 5000);
 export const MechanismCountCurrent = storage.item("MechanismCountCurrent", [twox64Concat(NetUid)], MechId, 1);
-export const Burn = storage.item("Burn", perSubnet, TaoBalance, TAO);
+export const Burn = storage.item("Burn", perSubnet, TaoBalance, TAO / 10n);
 export const MinBurn = storage.item("MinBurn", perSubnet, TaoBalance, 500_000n);
 export const MaxBurn = storage.item("MaxBurn", perSubnet, TaoBalance, 100n * TAO);
 export const PendingServerEmission = storage.item("PendingServerEmission", perSubnet, AlphaBalance, 0n);
 export const PendingValidatorEmission = storage.item("PendingValidatorEmission", perSubnet, AlphaBalance, 0n);
 export const PendingOwnerCut = storage.item("PendingOwnerCut", perSubnet, AlphaBalance, 0n);
 
-// Its epochs. The first three are newer than spec 393 (see `../../newer.ts`).
+// Its epochs. The first three are newer than spec 393 (`test/devnet/newer.ts`).
 export const LastEpochBlock = storage.item("LastEpochBlock", perSubnet, U64, 0n);
 export const PendingEpochAt = storage.item("PendingEpochAt", perSubnet, U64, 0n);
 export const SubnetEpochIndex = storage.item("SubnetEpochIndex", perSubnet, U64, 0n);

@@ -19,7 +19,7 @@ const BURN_HALF_LIFE_BLOCKS = 360;
 const BURN_DECAY_SCALE = 1n << 40n;
 const BURN_DECAY = BigInt(Math.round(2 ** (-1 / BURN_HALF_LIFE_BLOCKS) * Number(BURN_DECAY_SCALE)));
 
-/** Makes an empty subnet with the defaults of a new one; commit-reveal is off, since no drand pulse reaches this chain. */
+/** Makes an empty subnet with the settings of a new one (facts 4.2); commit-reveal is off, since no drand pulse reaches this chain. */
 export function createSubnet(state: State, netuid: number, owner: Account, ownerHotkey: Account, block: number): void {
   items.NetworksAdded.set(state, [netuid], true);
   items.TotalNetworks.set(state, [], items.TotalNetworks.get(state) + 1);
@@ -28,7 +28,9 @@ export function createSubnet(state: State, netuid: number, owner: Account, owner
   items.SubnetOwnerHotkey.set(state, [netuid], ownerHotkey);
   items.NetworkRegistrationAllowed.set(state, [netuid], true);
   items.SubnetworkN.set(state, [netuid], 0);
-  items.Burn.set(state, [netuid], items.Burn.fallback!);
+  items.MaxAllowedValidators.set(state, [netuid], 64);
+  items.MinAllowedWeights.set(state, [netuid], 1);
+  items.Burn.set(state, [netuid], items.TAO);
   items.ImmunityPeriod.set(state, [netuid], 5000);
   items.CommitRevealWeightsEnabled.set(state, [netuid], false);
   items.LastEpochBlock.set(state, [netuid], BigInt(block));
