@@ -7,8 +7,10 @@ export type MinerRow = {
   readonly uid: number;
   readonly hotkey: Ss58;
   readonly declaredBytes: number;
-  /** What it can prove, by audits and unit checks: its score in bytes. */
+  /** What of it is proven, by audits and unit checks: W(audits) × W(unit checks) of the declared bytes, 0 under a penalty. */
   readonly verifiedBytes: number;
+  /** The same of the counted bytes, which follow the declaration over 24 hours: what weights are made of. */
+  readonly scoreBytes: number;
   /** Audits of the last 7 days. */
   readonly passed: number;
   readonly failed: number;

@@ -139,9 +139,10 @@ export class Validator {
     const incentives = new Map(this.#metagraph.neurons.map((neuron) => [neuron.hotkey, neuron.incentive]));
     const miners = [...this.#peers.values()].sort((a, b) => a.uid - b.uid).map((peer): MinerRow => {
       const { audits, lastElapsedMs, unitChecks } = peer.ledger.summary(now);
-      const { bytes, penalty } = scores.get(peer.hotkey)!;
+      const { bytes, countedBytes, penalty } = scores.get(peer.hotkey)!;
       return {
-        uid: peer.uid, hotkey: peer.hotkey, declaredBytes: peer.declaredBytes, verifiedBytes: Math.floor(bytes),
+        uid: peer.uid, hotkey: peer.hotkey, declaredBytes: peer.declaredBytes, scoreBytes: Math.floor(bytes),
+        verifiedBytes: countedBytes === 0 ? 0 : Math.floor((peer.declaredBytes * bytes) / countedBytes),
         passed: audits.pass, failed: audits.fail, late: audits.late, offline: audits.offline, unknown: audits.unknown,
         unitMatches: unitChecks.matches, unitMismatches: unitChecks.mismatches, latencyMs: lastElapsedMs,
         weight: shares.get(peer.hotkey) ?? 0, incentive: incentives.get(peer.hotkey) ?? 0, penalty,

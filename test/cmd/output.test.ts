@@ -2,7 +2,7 @@ import { afterAll, describe, expect, test } from "bun:test";
 import { mkdtempSync, readFileSync, rmSync, truncateSync } from "node:fs";
 import { homedir, tmpdir } from "node:os";
 import { join } from "node:path";
-import { chainChoice, storeLocations, walletLocation } from "../../cmd/context.ts";
+import { chainChoice, onlyLocation, walletLocation } from "../../cmd/context.ts";
 import { logFile, openLog } from "../../cmd/log.ts";
 import { table, toJson } from "../../cmd/output.ts";
 import { parseCommandLine } from "../../cmd/parse.ts";
@@ -120,10 +120,11 @@ describe("context", () => {
     expect(choice(["--subtensor.network", "local"], { BT_SUBTENSOR_CHAIN_ENDPOINT: "ws://b:1" }).endpoint).toBeUndefined();
   });
 
-  test("walletLocation() and storeLocations() expand the home folder only at the start", () => {
-    const { flags } = parseCommandLine("mine", ["--db_path", "~/a", "--db_path", "/b/~c", "--wallet.name", "w", "--wallet.hotkey", "h"], {});
+  test("walletLocation() and onlyLocation() expand the home folder only at the start", () => {
+    const { flags } = parseCommandLine("mine", ["--db_path", "~/a", "--wallet.name", "w", "--wallet.hotkey", "h"], {});
     expect(walletLocation(flags)).toEqual({ path: join(homedir(), ".bittensor/wallets"), name: "w", hotkey: "h" });
-    expect(storeLocations(flags)).toEqual([join(homedir(), "a"), "/b/~c"].map((dbPath) => ({ dbPath, walletName: "w", hotkeyName: "h" })));
+    expect(onlyLocation(flags)).toEqual({ dbPath: join(homedir(), "a"), walletName: "w", hotkeyName: "h" });
+    expect(() => onlyLocation({ ...flags, db_path: ["/a", "/b"] })).toThrow("one --db_path per hotkey");
     expect(expandHome("~")).toBe(homedir());
     expect(expandHome("~x")).toBe(join(process.cwd(), "~x"));
   });
