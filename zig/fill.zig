@@ -231,3 +231,48 @@ pub const Arena = struct {
         return @alignCast(arena.blocks[index * blocks ..][0..blocks]);
     }
 };
+
+test "a unit that comes out differently the second time stops the batch before anything is written" {
+    const cpu = @import("cpu.zig");
+    const Faulty = struct {
+        var good: *const table.Kernels = undefined;
+        var runs_left: usize = undefined;
+
+        /// Flips one bit of the last run's result, which is the check's.
+        fn fill_run(run: *const table.Run) callconv(.c) void {
+            good.fill_run(run);
+            runs_left -= 1;
+            if (runs_left == 0) run.memories[run.streams - 1][run.end - 1][5] ^= 1 << 40;
+        }
+    };
+    const unit_count = 2;
+    Faulty.good = cpu.Level.best().kernels();
+    var kernels = Faulty.good.*;
+    kernels.fill_run = Faulty.fill_run;
+    const leaves = try std.testing.allocator.alloc(hash.Digest, unit_count * pieces_per_chunk);
+    defer std.testing.allocator.free(leaves);
+    var tags: [unit_count][tag_size]u8 = undefined;
+    var control: argon2d.Control = .{ .cancel = 0, .pause = 0, .progress_kib = 0 };
+    const batch: Batch = .{
+        .password = "password",
+        .salts = &.{ @splat(1), @splat(2) },
+        .chunks = 1,
+        .passes = 2,
+        // No such file: had it come to a write, the error would be another.
+        .file = -1,
+        .byte_offset = 0,
+        .first_unit = 0,
+        .units_per_sector = unit_count,
+        .leaves = leaves,
+        .checked_unit = 1,
+        .tags = &tags,
+        .control = &control,
+    };
+    // Two units in step and the check alone: 4 slices × 2 passes each.
+    const run_count = 2 * 4 * 2;
+    Faulty.runs_left = run_count;
+    try std.testing.expectError(error.SelfCheckFailed, seal(&kernels, batch));
+    Faulty.runs_left = run_count + 1;
+    try std.testing.expectError(error.DiskFailed, seal(&kernels, batch));
+    try std.testing.expectEqual(unit_count * chunk_size / 1024, control.progress_kib);
+}

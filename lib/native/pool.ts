@@ -41,12 +41,14 @@ export type SealBatch = {
   readonly leaves: Uint8Array;
 };
 
+type Done = Extract<Outcome, { kind: "done" }>;
+
 type Task = {
   readonly job: Job;
   readonly onProgress: ((doneBytes: number) => void) | undefined;
-  readonly resolve: (outcome: Extract<Outcome, { kind: "done" }>) => void;
+  readonly outcome: Promise<Done>;
+  readonly resolve: (outcome: Done) => void;
   readonly reject: (error: unknown) => void;
-  cancelled: boolean;
 };
 
 type Seat = { worker: Worker | null; task: Task | null; readonly control: Uint32Array };
@@ -114,19 +116,9 @@ export class SealPool {
   async close(): Promise<void> {
     this.#isClosed = true;
     for (const task of this.#waiting.splice(0)) task.reject(new BtstoreError("cancelled", "Cannot compute units: the pool was closed"));
-    const idle = this.#seats.map((seat) => {
-      const { task } = seat;
-      if (!task) return Promise.resolve();
-      Atomics.store(seat.control, CONTROL.cancel, 1);
-      return new Promise<void>((resolve) => {
-        const { onmessage } = seat.worker!;
-        seat.worker!.onmessage = function (event) {
-          onmessage?.call(this, event);
-          resolve();
-        };
-      });
-    });
-    await Promise.all(idle);
+    const underWay = this.#seats.flatMap((seat) => seat.task ?? []);
+    for (const { task, control } of this.#seats) if (task) Atomics.store(control, CONTROL.cancel, 1);
+    await Promise.allSettled(underWay.map((task) => task.outcome));
     for (const seat of this.#seats) {
       seat.worker?.terminate();
       seat.worker = null;
@@ -138,19 +130,17 @@ export class SealPool {
     for (const { control } of this.#seats) Atomics.store(control, CONTROL.pause, isPaused ? 1 : 0);
   }
 
-  async #run(job: Job, signal: AbortSignal | undefined, onProgress: Task["onProgress"]): Promise<Extract<Outcome, { kind: "done" }>> {
+  async #run(job: Job, signal: AbortSignal | undefined, onProgress: Task["onProgress"]): Promise<Done> {
     throwIfCancelled(signal, "Computing units");
     if (this.#isClosed) throw new BtstoreError("cancelled", "Cannot compute units: the pool was closed");
-    let task!: Task;
-    const outcome = new Promise<Extract<Outcome, { kind: "done" }>>((resolve, reject) => {
-      task = { job, onProgress, resolve, reject, cancelled: false };
-    });
+    const { promise, resolve, reject } = Promise.withResolvers<Done>();
+    const task: Task = { job, onProgress, outcome: promise, resolve, reject };
     const onAbort = () => this.#cancel(task);
     signal?.addEventListener("abort", onAbort, { once: true });
     this.#waiting.push(task);
     this.#dispatch();
     try {
-      return await outcome;
+      return await task.outcome;
     } finally {
       signal?.removeEventListener("abort", onAbort);
     }
