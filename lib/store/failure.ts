@@ -4,6 +4,9 @@
  */
 import { BtstoreError, describeError, hasSystemCode } from "../core/mod.ts";
 
+/** How to go on with one partition that cannot be saved; the others of the folder are not touched by it. */
+export const RESEAL_REMEDY = 'move its data and hashes files away and run "btstore alloc" again, which seals it anew';
+
 /**
  * Turns whatever a file or SQLite call threw into a BtstoreError; one that already is stays as it is.
  *
@@ -17,7 +20,7 @@ export function storeFailure(action: string, error: unknown): BtstoreError {
     return new BtstoreError("disk_full", `Cannot ${action}: the disk is full; free some space or lower --threshold, then run the same command again`, cause);
   }
   if (hasSqliteCode(error, "SQLITE_CORRUPT", "SQLITE_NOTADB")) {
-    return new BtstoreError("corrupt", `Cannot ${action}: the hashes file is damaged; begin it anew with "btstore alloc --restart"`, cause);
+    return new BtstoreError("corrupt", `Cannot ${action}: the hashes file is damaged; ${RESEAL_REMEDY}`, cause);
   }
   if (hasSqliteCode(error, "SQLITE_BUSY", "SQLITE_LOCKED")) {
     return new BtstoreError("locked", `Cannot ${action}: another process is writing to the same hashes file`, cause);

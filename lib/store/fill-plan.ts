@@ -4,7 +4,7 @@
  * A worker computes its batch of neighbouring units at once and holds them in memory; the larger the batch, the longer the
  * runs it writes (batch × 2 KiB), the smaller, the less a kill loses. A batch never crosses a sector.
  */
-import { BtstoreError, CHUNK_BYTES, DIGEST_BYTES, PIECES_PER_CHUNK, SEAL_PROFILE, assertInteger, formatSize, type SealProfile } from "../core/mod.ts";
+import { BtstoreError, DIGEST_BYTES, PIECES_PER_CHUNK, SEAL_PROFILE, assertInteger, formatSize, type SealProfile } from "../core/mod.ts";
 import { sealMemoryBytes } from "../native/mod.ts";
 
 /** Most units of one batch: 2 GiB, runs of 128 KiB, half a minute of one core lost by a kill. */
@@ -12,9 +12,6 @@ const BATCH_UNITS_MAX = 64;
 
 /** Beside its units, what one worker takes: the thread's own interpreter. */
 const WORKER_BYTES = 16 * 2 ** 20;
-
-/** Sectors whose leaf hashes are held at once: the one that ends and the one that begins. */
-const OPEN_SECTORS = 2;
 
 /** What a fill is going to do, and take. */
 export type FillPlan = {
@@ -34,7 +31,9 @@ export type FillPlan = {
  */
 export function fillMemory(workers: number, batchUnits: number, profile: SealProfile = SEAL_PROFILE): number {
   const leafBytes = profile.unitsPerSector * profile.chunksPerUnit * PIECES_PER_CHUNK * DIGEST_BYTES;
-  return workers * (sealMemoryBytes(batchUnits, profile.chunksPerUnit) + WORKER_BYTES) + OPEN_SECTORS * leafBytes;
+  // Each worker has a batch in hand and one being recorded; together they reach over this many sectors.
+  const openSectors = 1 + Math.ceil((2 * workers * batchUnits) / profile.unitsPerSector);
+  return workers * (sealMemoryBytes(batchUnits, profile.chunksPerUnit) + WORKER_BYTES) + openSectors * leafBytes;
 }
 
 /**
@@ -58,12 +57,12 @@ export function planFill({ workersWanted, cores, memoryBytes, unitCount, profile
   if (memoryBytes < fillMemory(1, 1, profile)) {
     throw new BtstoreError("memory", `Cannot seal: ${formatSize(memoryBytes)} of memory are free, at least ${formatSize(fillMemory(1, 1, profile))} are needed; end other programs and run the command again`);
   }
-  const perWorker = fillMemory(2, 1, profile) - fillMemory(1, 1, profile);
-  const byMemory = 1 + Math.floor((memoryBytes - fillMemory(1, 1, profile)) / perWorker);
-  const workers = Math.max(1, Math.min(workersWanted, cores, byMemory, unitCount));
-  const cappedBy = workers === workersWanted ? "nothing" : workers === cores ? "cores" : workers === byMemory ? "memory" : "work";
-  const spare = memoryBytes - fillMemory(workers, 1, profile);
-  const batchMax = Math.min(BATCH_UNITS_MAX, profile.unitsPerSector, 1 + Math.floor(spare / (workers * profile.chunksPerUnit * CHUNK_BYTES)));
+  const wanted = Math.max(1, Math.min(workersWanted, cores, unitCount));
+  let workers = wanted;
+  while (fillMemory(workers, 1, profile) > memoryBytes) workers--;
+  const cappedBy = workers < wanted ? "memory" : wanted === workersWanted ? "nothing" : wanted === cores ? "cores" : "work";
+  let batchMax = Math.min(BATCH_UNITS_MAX, profile.unitsPerSector);
+  while (fillMemory(workers, batchMax, profile) > memoryBytes) batchMax--;
   // As many full rounds of all workers as needed, each batch of the last round as large as those before.
   const rounds = Math.max(1, Math.ceil(unitCount / (workers * batchMax)));
   const batchUnits = Math.max(1, Math.ceil(unitCount / (workers * rounds)));

@@ -8,7 +8,7 @@
 import { Database } from "bun:sqlite";
 import { existsSync, rmSync } from "node:fs";
 import { BtstoreError, toHex, type Ss58 } from "../core/mod.ts";
-import { storeFailure } from "./failure.ts";
+import { RESEAL_REMEDY, storeFailure } from "./failure.ts";
 
 export type HashesRole = "miner" | "validator";
 
@@ -54,7 +54,7 @@ export function hashesName(peer: Ss58): string {
 export function openHashes(path: string, identity: HashesIdentity, mode: OpenMode = "create"): Database {
   const isMissing = !existsSync(path);
   if (isMissing && mode !== "create") {
-    throw new BtstoreError("corrupt", `Cannot open "${path}": the hashes file is missing; begin the partition anew with "btstore alloc --restart"`);
+    throw new BtstoreError("corrupt", `Cannot open "${path}": the hashes file is missing; put it back, or ${RESEAL_REMEDY}`);
   }
   // A write-ahead log without its database is left over from a removed one and would be replayed into the new one.
   if (isMissing) for (const suffix of ["-wal", "-shm"]) rmSync(path + suffix, { force: true });
@@ -112,7 +112,7 @@ function claim(database: Database, identity: HashesIdentity, mode: OpenMode, pat
     throw new BtstoreError("corrupt", `Cannot open "${path}": schema version ${version}, this btstore knows ${SCHEMA_VERSION}; use the btstore that made it, or move the file away`);
   }
   const found = database.query<IdentityRow, []>("SELECT * FROM identity").get();
-  if (!found) throw new BtstoreError("corrupt", `Cannot open "${path}": it does not say whose it is; begin it anew with "btstore alloc --restart"`);
+  if (!found) throw new BtstoreError("corrupt", `Cannot open "${path}": it does not say whose it is; ${RESEAL_REMEDY}`);
   for (const field of ["role", "self", "peer", "netuid", "genesis"] as const) {
     if (found[field] === wanted[field]) continue;
     throw new BtstoreError("usage", `Cannot open "${path}": its ${field} is "${found[field]}", not "${wanted[field]}"; use another --db_path for this one`);

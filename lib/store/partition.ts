@@ -13,7 +13,7 @@ import { join } from "node:path";
 import { BtstoreError, SEAL_PROFILE, STRIPE_BYTES, assertInteger, concat, formatSize, hasSystemCode, type SealProfile, type Ss58 } from "../core/mod.ts";
 import { merklePath } from "../native/mod.ts";
 import { geometryOf, sealSeed, sectorAt, sectorOfStripe, type Geometry, type Sector } from "../space/mod.ts";
-import { storeFailure } from "./failure.ts";
+import { RESEAL_REMEDY, storeFailure } from "./failure.ts";
 import { hashesName, openHashes, removeHashes, type OpenMode } from "./hashes.ts";
 import { syncFolder } from "./manifest.ts";
 import { Records, STRIPES_PER_GROUP, type OwnDeclaration, type SectorRecord, type SectorTree, type UnitRecord } from "./records.ts";
@@ -85,7 +85,7 @@ export class Partition {
     geometryOf(chunkCount, key.profile ?? SEAL_PROFILE);
     const dataPath = join(key.dir, dataName(key.validator));
     if (existsSync(dataPath) && !existsSync(join(key.dir, hashesName(key.validator)))) {
-      throw new BtstoreError("corrupt", `Cannot make the partition: "${dataPath}" is there without its hashes file; begin it anew with "btstore alloc --restart"`);
+      throw new BtstoreError("corrupt", `Cannot make the partition: "${dataPath}" is there without its hashes file; put that back, or ${RESEAL_REMEDY}`);
     }
     return Partition.#attach(key, "create", chunkCount);
   }
@@ -376,10 +376,10 @@ async function openData(path: string, records: Records, mode: OpenMode): Promise
     return await open(path, mode === "read" ? constants.O_RDONLY : constants.O_RDWR | (mayCreate ? constants.O_CREAT : 0), 0o644);
   } catch (error) {
     if (!hasSystemCode(error, "ENOENT")) throw error;
-    throw new BtstoreError("corrupt", `Cannot open "${path}": the data file is missing though parts of it are sealed; put it back, or begin the partition anew with "btstore alloc --restart"`, { cause: error });
+    throw new BtstoreError("corrupt", `Cannot open "${path}": the data file is missing though parts of it are sealed; put it back, or ${RESEAL_REMEDY}`, { cause: error });
   }
 }
 
 function shortFile(path: string, has: number, needs: number): BtstoreError {
-  return new BtstoreError("corrupt", `Cannot use "${path}": it ends at byte ${has}, sealed data reach to byte ${needs}; put the whole file back, or begin the partition anew with "btstore alloc --restart"`);
+  return new BtstoreError("corrupt", `Cannot use "${path}": it ends at byte ${has}, sealed data reach to byte ${needs}; put the whole file back, or ${RESEAL_REMEDY}`);
 }

@@ -7,7 +7,7 @@
  */
 import type { Database } from "bun:sqlite";
 import { BtstoreError, type SealProfile } from "../core/mod.ts";
-import { storeFailure } from "./failure.ts";
+import { RESEAL_REMEDY, storeFailure } from "./failure.ts";
 
 /** Stripe roots in one row; a power of two, so that the root over a row is a node of the sector's tree. */
 export const STRIPES_PER_GROUP = 128;
@@ -85,7 +85,7 @@ export class Records {
   checkProfile(profile: SealProfile): void {
     const { profile: found } = this.#state();
     if (found === profileText(profile)) return;
-    throw new BtstoreError("corrupt", `Cannot use the partition: it was sealed as ${found}, this btstore seals as ${profileText(profile)}; begin it anew with "btstore alloc --restart"`);
+    throw new BtstoreError("corrupt", `Cannot use the partition: it was sealed as ${found}, this btstore seals as ${profileText(profile)}; ${RESEAL_REMEDY}`);
   }
 
   /** The chunk count the data file is laid out for, and the one it is to become. */
@@ -211,7 +211,7 @@ export class Records {
 
   #state(): StateRow {
     const [row] = this.#rows<StateRow>("SELECT * FROM state");
-    if (!row) throw new BtstoreError("corrupt", 'Cannot use the partition: its hashes file holds no state; begin it anew with "btstore alloc --restart"');
+    if (!row) throw new BtstoreError("corrupt", `Cannot use the partition: its hashes file holds no state; ${RESEAL_REMEDY}`);
     return row;
   }
 

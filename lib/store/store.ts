@@ -8,7 +8,7 @@
 import { existsSync } from "node:fs";
 import { mkdir, readdir, rm, statfs } from "node:fs/promises";
 import { join } from "node:path";
-import { BtstoreError, CHUNK_BYTES, SEAL_PROFILE, type SealProfile, type Ss58 } from "../core/mod.ts";
+import { BtstoreError, CHUNK_BYTES, SEAL_PROFILE, hasSystemCode, type SealProfile, type Ss58 } from "../core/mod.ts";
 import { geometryOf, sealSeed } from "../space/mod.ts";
 import type { Allotment, Space } from "./allocation.ts";
 import { storeFailure } from "./failure.ts";
@@ -101,7 +101,9 @@ export class Store {
   async load(): Promise<void> {
     const { self, netuid, access } = this.#options;
     const listed = (await readManifest(this.dir)).filter((entry) => entry.owner === self && entry.netuid === netuid).map(({ validator }) => validator);
-    const validators = new Set([...listed, ...(await this.#found())]);
+    // Listed, but neither file is there any more: someone took it away, and it is made again when it is planned.
+    const present = listed.filter((validator) => Object.values(this.#paths(validator)).some((path) => existsSync(path)));
+    const validators = new Set([...present, ...(await this.#found())]);
     for (const validator of validators) {
       try {
         const partition = await Partition.open(this.#key(validator), access === "read" ? "read" : "existing");
@@ -110,7 +112,7 @@ export class Store {
         this.#problems.set(validator, storeFailure(`open the partition for ${validator}`, error));
       }
     }
-    if (access !== "read" && validators.size > 0) await this.#writeManifest();
+    if (access !== "read" && validators.size + listed.length > 0) await this.#writeManifest();
   }
 
   /** The partitions that could be opened, by validator. */
@@ -147,10 +149,11 @@ export class Store {
    * Makes the folder as planned: creates, resizes and removes partitions, and writes partition.json. Seals nothing; a later
    * `fillPartitions` does, and only that changes bytes of partitions that stay. Killed at any instant, the next call completes it.
    *
-   * Partitions with problems stay as they are unless `restart`.
+   * Partitions with problems stay as they are unless `restart`; a new one that cannot be made because other files are in its
+   * place becomes a problem. No fill of this store may be running.
    *
    * @param restart Begin the filling of all planned partitions anew.
-   * @throws {BtstoreError} `disk`, `disk_full`; `corrupt` if a data file lies there without its hashes file.
+   * @throws {BtstoreError} `disk`, `disk_full`.
    */
   async applyPlan(plan: readonly Allotment[], { restart = false } = {}): Promise<PlanOutcome> {
     const wanted = new Map(plan.filter(({ chunkCount }) => chunkCount > 0).map(({ validator, chunkCount }) => [validator, chunkCount]));
@@ -168,8 +171,7 @@ export class Store {
         outcome.withdrawnSectors += partition.resize(chunkCount).withdrawnSectors;
         outcome.resized.push(validator);
       } else if (!partition && !this.#problems.has(validator)) {
-        this.#partitions.set(validator, await Partition.create(this.#key(validator), chunkCount));
-        outcome.created.push(validator);
+        if (await this.#create(validator, chunkCount)) outcome.created.push(validator);
       }
       if (restart) await this.#partitions.get(validator)?.restart();
     }
@@ -182,6 +184,18 @@ export class Store {
     for (const partition of this.#partitions.values()) await partition.close();
     this.#partitions.clear();
     await this.#lock?.release();
+  }
+
+  async #create(validator: Ss58, chunkCount: number): Promise<boolean> {
+    try {
+      this.#partitions.set(validator, await Partition.create(this.#key(validator), chunkCount));
+      return true;
+    } catch (error) {
+      const failure = storeFailure(`make the partition for ${validator}`, error);
+      if (failure.code !== "usage" && failure.code !== "corrupt") throw failure;
+      this.#problems.set(validator, failure);
+      return false;
+    }
   }
 
   /** Removes the files of a partition that cannot be opened. */
@@ -206,6 +220,7 @@ export class Store {
     try {
       names = await readdir(this.dir);
     } catch (error) {
+      if (hasSystemCode(error, "ENOENT")) return [];
       throw storeFailure(`list "${this.dir}"`, error);
     }
     return names

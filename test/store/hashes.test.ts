@@ -42,9 +42,9 @@ describe("openHashes()", () => {
   test("refuses a missing file, garbage and an unknown version, with the remedy", async () => {
     await withFolder(async (dir) => {
       const path = join(dir, hashesName(VALIDATOR));
-      expect(failureOf(() => openHashes(path, OURS, "existing"))).toMatchObject({ code: "corrupt", message: expect.stringContaining("--restart") });
+      expect(failureOf(() => openHashes(path, OURS, "existing"))).toMatchObject({ code: "corrupt", message: expect.stringContaining("btstore alloc") });
       await writeFile(path, "garbage ".repeat(1000));
-      expect(failureOf(() => openHashes(path, OURS))).toMatchObject({ code: "corrupt", message: expect.stringContaining("--restart") });
+      expect(failureOf(() => openHashes(path, OURS))).toMatchObject({ code: "corrupt", message: expect.stringContaining("btstore alloc") });
       await writeFile(path, "");
       const database = openHashes(path, OURS);
       database.run("PRAGMA user_version = 99");

@@ -76,6 +76,27 @@ describe("openStore()", () => {
     });
   });
 
+  test("makes a partition again whose files were taken away, and only that one", async () => {
+    await withSealed(async (dbPath, dir) => {
+      for (const name of [`data-${ONE}`, `hashes-${ONE}`]) await rm(join(dir, name));
+      const store = await openStore(optionsIn(dbPath));
+      expect(store.problems()).toEqual([]);
+      expect((await readManifest(dir)).map(({ validator }) => validator)).toEqual([TWO]);
+      expect((await store.applyPlan(plan(8, 2))).created).toEqual([ONE]);
+      expect(store.partition(TWO)!.declared().roots).toEqual(rootsFor(TWO, 2));
+      await store.close();
+    });
+  });
+
+  test("shows a reader an empty store where there is none", async () => {
+    await withFolder(async (dbPath) => {
+      const store = await openStore({ ...optionsIn(dbPath), access: "read" });
+      expect(store.partitions()).toEqual([]);
+      await store.close();
+      expect(await readdir(dbPath)).toEqual([]);
+    });
+  });
+
   test("leaves a damaged partition.json alone and gives the folder back", async () => {
     await withSealed(async (dbPath, dir) => {
       await writeFile(join(dir, MANIFEST_NAME), "garbage");
@@ -119,10 +140,14 @@ describe("openStore()", () => {
       const dir = storeFolder(optionsIn(dbPath));
       const store = await openStore(optionsIn(dbPath));
       openHashes(join(dir, hashesName(ONE)), { role: "validator", self: MINER, peer: ONE, netuid: 3, genesisHash: GENESIS }).close();
-      await expect(store.applyPlan(plan(2), { restart: false })).rejects.toMatchObject({ code: "usage" });
+      for (const restart of [false, true]) {
+        await store.applyPlan(plan(2, 2), { restart });
+        expect(store.problems()).toMatchObject([{ validator: ONE, error: { code: "usage" } }]);
+        expect(store.partitions().map(({ validator }) => validator)).toEqual([TWO]);
+      }
       await store.close();
       const again = await openStore(optionsIn(dbPath));
-      expect(again.partitions()).toEqual([]);
+      expect(again.partitions().map(({ validator }) => validator)).toEqual([TWO]);
       expect(again.problems()).toEqual([]);
       await again.close();
       openHashes(join(dir, hashesName(ONE)), { role: "validator", self: MINER, peer: ONE, netuid: 3, genesisHash: GENESIS }, "existing").close();
