@@ -1,8 +1,10 @@
 /**
- * Miner: allocates by stake, fills partitions, serves the axon, announces it, declares what is sealed and answers audits.
+ * Miner: allocates by stake, fills partitions, serves the axon, announces it, declares what is sealed and answers audits;
+ * and measures what this machine can do as one.
  */
 export { findExternalAddress, parseExternalAddress } from "./address.ts";
 export { type AllocationLimits, type AllocationPlan, planStore, sharesOf } from "./allocate.ts";
+export { measureUnit, type UnitTime } from "./measure.ts";
 export { Miner, type MinerOptions, type ShownPartition } from "./miner.ts";
 export type { MinerReport } from "./report.ts";
 export { missingUnits, planSealing, sealPartitions } from "./sealing.ts";
