@@ -1,11 +1,14 @@
 /** The runtime APIs: what `state_call` answers, each method with the types the metadata declares for it. */
+import { partialFee } from "./executive.ts";
+import { decodeExtrinsic } from "./extrinsic.ts";
 import type { Account } from "./primitives.ts";
-import { AccountId, MechId, NetUid, TaoBalance } from "./primitives.ts";
+import { AccountId, DispatchClass, MechId, NetUid, NO_WEIGHT, TaoBalance, Weight } from "./primitives.ts";
 import { Metagraph, metagraphOf, SelectiveMetagraph, selectiveMetagraphOf } from "./metagraph.ts";
 import { Account as AccountInfo, RuntimeVersion } from "./pallets/system.ts";
 import { networkLockCost } from "./pallets/subtensor/subnets.ts";
 import { nextEpochStartBlock } from "./pallets/subtensor/step.ts";
-import { Bytes, type Codec, decodeFieldsAll, type Fields, type FieldValues, newtype, option, U16, U32, U64, vec } from "./scale.ts";
+import { Bytes, type Codec, decodeFieldsAll, type Fields, type FieldValues, newtype, option, struct, U16, U32, U64, vec } from "./scale.ts";
+import { UncheckedExtrinsic } from "./signed_extensions.ts";
 import type { StateReader } from "./state.ts";
 import { RUNTIME_VERSION } from "./version.ts";
 
@@ -19,6 +22,7 @@ function method<const F extends Fields, T>(inputs: F, output: Codec<T>, run: (co
 }
 
 const OpaqueMetadata = newtype("sp_core::OpaqueMetadata", Bytes);
+const RuntimeDispatchInfo = struct("pallet_transaction_payment::types::RuntimeDispatchInfo", { weight: Weight, class: DispatchClass, partial_fee: U64 });
 const METADATA_VERSIONS = [14, 15];
 
 export const APIS: Readonly<Record<string, Readonly<Record<string, ApiMethod>>>> = {
@@ -35,6 +39,13 @@ export const APIS: Readonly<Record<string, Readonly<Record<string, ApiMethod>>>>
   },
   AccountNonceApi: {
     account_nonce: method({ account: AccountId }, U32, ({ state }, { account }) => AccountInfo.get(state, account as Account).nonce),
+  },
+  TransactionPaymentApi: {
+    query_info: method({ uxt: UncheckedExtrinsic, len: U32 }, RuntimeDispatchInfo, (_context, { uxt }) => ({
+      weight: NO_WEIGHT,
+      class: { kind: "Normal", value: [] },
+      partial_fee: partialFee(decodeExtrinsic(uxt)),
+    })),
   },
   SubnetInfoRuntimeApi: {
     get_metagraph: method({ netuid: NetUid }, option(Metagraph), ({ state, blockNumber }, { netuid }) => metagraphOf(state, blockNumber, netuid)),

@@ -42,6 +42,11 @@ export function findInvalidity(state: StateReader, parent: BlockId, extrinsic: E
   return custom === null ? null : `Custom error: ${custom}`;
 }
 
+/** What an extrinsic costs without its tip, rao; 0 for the calls that pay nothing. */
+export function partialFee(extrinsic: Extrinsic): bigint {
+  return resolveCall(extrinsic.call).call.pays ? feeInAll(extrinsic, 0n) : 0n;
+}
+
 function feeInAll({ bytes }: Extrinsic, tip: bigint): bigint {
   const { base, byLength } = feeOf(bytes.length);
   return base + byLength + tip;

@@ -3,44 +3,24 @@ import { TypeRegistry } from "@polkadot/types";
 import { concat, toHex, u8, utf8 } from "../../core/mod.ts";
 import { APIS } from "./apis.ts";
 import type { ChainSettings, Constant, Pallet, StorageItem } from "./declare.ts";
-import { H256, MultiAddress, MultiSignature, UNIT } from "./primitives.ts";
+import { MultiAddress, MultiSignature } from "./primitives.ts";
 import { callsOf, errorsOf, eventsOf, PALLETS, RuntimeCall, RuntimeError, RuntimeEvent } from "./runtime.ts";
-import { Bytes, type Codec, compact, enumeration, fixedBytes, option, struct, tuple, U32, U64, U8 } from "./scale.ts";
+import { type Codec, struct } from "./scale.ts";
+import { SIGNED_EXTENSIONS, SignedExtra, UncheckedExtrinsic } from "./signed_extensions.ts";
 import { TypeTable } from "./type_table.ts";
 
 /** `meta`, in front of every metadata. */
 const MAGIC = utf8("meta");
 const EXTRINSIC_VERSION = 4;
 
-const nothing = struct("", []);
-
-/** A mortal era takes one byte more for each first byte but 0, and so has 256 variants. */
-const Era: Codec<never> = enumeration(
-  "sp_runtime::generic::era::Era",
-  Object.fromEntries(Array.from({ length: 256 }, (_, index) => [index === 0 ? "Immortal" : `Mortal${index}`, { index, fields: index === 0 ? [] : [U8] }])),
-) as Codec<never>;
-
-const MetadataHash = struct("frame_metadata_hash_extension::CheckMetadataHash", {
-  mode: enumeration("frame_metadata_hash_extension::Mode", { Disabled: { index: 0, fields: [] }, Enabled: { index: 1, fields: [] } }),
-});
-
-/** What every signed extrinsic carries and covers, in order (facts 3.2): name, bytes sent, bytes only signed. */
-export const SIGNED_EXTENSIONS: readonly (readonly [name: string, extra: Codec<any>, additional: Codec<any>])[] = [
-  ["CheckNonZeroSender", nothing, UNIT], ["CheckSpecVersion", nothing, U32], ["CheckTxVersion", nothing, U32], ["CheckGenesis", nothing, H256],
-  ["CheckMortality", Era, H256], ["CheckNonce", compact(U32), UNIT], ["CheckWeight", nothing, UNIT], ["ChargeTransactionPayment", compact(U64), UNIT],
-  ["SudoTransactionExtension", nothing, UNIT], ["CheckShieldedTxValidity", nothing, UNIT], ["SubtensorTransactionExtension", nothing, UNIT],
-  ["DrandPriority", nothing, UNIT], ["CheckMetadataHash", MetadataHash, option(fixedBytes(32))],
-];
-
 /** The SCALE metadata of a version, with its magic number; null for versions not offered. */
 export function encodeMetadata(version: number, settings: ChainSettings): Uint8Array | null {
   if (version !== 14 && version !== 15) return null;
   const table = new TypeTable();
   const pallets = PALLETS.map((pallet) => palletEntry(table, pallet, settings, version));
-  const extra = tuple(...SIGNED_EXTENSIONS.map(([, codec]) => codec));
   const signedExtensions = SIGNED_EXTENSIONS.map(([identifier, codec, additional]) => ({ identifier, type: table.idOf(codec), additionalSigned: table.idOf(additional) }));
-  const ids = { address: table.idOf(MultiAddress), call: table.idOf(RuntimeCall), signature: table.idOf(MultiSignature), extra: table.idOf(extra) };
-  const extrinsicType = table.idOf(uncheckedExtrinsic(ids));
+  const ids = { address: table.idOf(MultiAddress), call: table.idOf(RuntimeCall), signature: table.idOf(MultiSignature), extra: table.idOf(SignedExtra) };
+  const extrinsicType = table.idOf(UncheckedExtrinsic);
   const rest =
     version === 14
       ? { extrinsic: { type: extrinsicType, version: EXTRINSIC_VERSION, signedExtensions }, type: table.idOf(runtime) }
@@ -57,17 +37,6 @@ export function encodeMetadata(version: number, settings: ChainSettings): Uint8A
 }
 
 const runtime = struct("node_subtensor_runtime::Runtime", []);
-
-function uncheckedExtrinsic(ids: { address: number; call: number; signature: number; extra: number }): Codec<Uint8Array> {
-  return {
-    ...Bytes,
-    define: (table) => ({
-      path: ["sp_runtime", "generic", "unchecked_extrinsic", "UncheckedExtrinsic"],
-      params: [{ name: "Address", type: ids.address }, { name: "Call", type: ids.call }, { name: "Signature", type: ids.signature }, { name: "Extra", type: ids.extra }],
-      def: { Composite: { fields: [{ name: null, type: table.idOf(Bytes), typeName: null, docs: [] }] } },
-    }),
-  };
-}
 
 /** Bytes as @polkadot/types takes them; given a Uint8Array it would look for a length in front. */
 const opaque = (bytes: Uint8Array) => `0x${toHex(bytes)}`;

@@ -2,12 +2,11 @@
 import { fromHex, type Ss58, toHex } from "../../core/mod.ts";
 import { callApi } from "./apis.ts";
 import type { Block, Blocks } from "./blocks.ts";
+import { partialFee } from "./executive.ts";
 import { decodeExtrinsic, type Extrinsic } from "./extrinsic.ts";
 import { encodeMetadata } from "./metadata.ts";
-import { feeOf } from "./pallets/payment.ts";
 import type { Status } from "./pool.ts";
 import { accountOf, type Hash } from "./primitives.ts";
-import { resolveCall } from "./runtime.ts";
 import { DecodeError } from "./scale.ts";
 import { RUNTIME_VERSION } from "./version.ts";
 
@@ -156,9 +155,7 @@ export function rpcMethods(blocks: Blocks): ReadonlyMap<string, Method> {
 
     payment_queryInfo: ([bytes]) => {
       const extrinsic = parseExtrinsic(bytes);
-      const { base, byLength } = feeOf(extrinsic.bytes.length);
-      const fee = resolveCall(extrinsic.call).call.pays ? base + byLength : 0n;
-      return { weight: { ref_time: 0, proof_size: 0 }, class: "normal", partialFee: fee.toString() };
+      return { weight: { ref_time: 0, proof_size: 0 }, class: "normal", partialFee: partialFee(extrinsic).toString() };
     },
   };
   methods.chain_getHead = methods.chain_getBlockHash!;

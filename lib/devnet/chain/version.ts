@@ -10,7 +10,7 @@ export const RUNTIME_VERSION = {
   spec_version: 393,
   impl_version: 1,
   apis: [
-    api("Core", 5), api("Metadata", 2), api("AccountNonceApi", 1), api("AuraApi", 1),
+    api("Core", 5), api("Metadata", 2), api("AccountNonceApi", 1), api("AuraApi", 1), api("TransactionPaymentApi", 4),
     api("SubnetInfoRuntimeApi", 1), api("SubnetRegistrationRuntimeApi", 1),
   ],
   transaction_version: 1,
