@@ -8,7 +8,7 @@ import { DIGEST_BYTES, HOPS_PER_AUDIT, PIECES_PER_STRIPE, SEAL_PROFILE, type Sea
 import { SIGNED_DECLARATION_BYTES_MAX, declarationDigest, openDeclaration, decodeDeclaration, type SignedDeclaration, type VerifySignature } from "./declaration.ts";
 import { OPENING_ANSWER_BYTES_MAX, decodeHopAnswer, decodeOpenings } from "./message.ts";
 import { verifyAudit } from "./verify.ts";
-import type { Verdict } from "./verdict.ts";
+import { FAULTS, type Place, type Verdict } from "./verdict.ts";
 
 /** Everything said in one audit, as octets on the wire. */
 export type Transcript = {
@@ -61,7 +61,7 @@ export function encodeTranscript(transcript: Transcript): string {
   });
 }
 
-/** Reads a transcript from anyone; null if it is none. The recorded verdict is kept only as far as its kind, fault and place. */
+/** Reads a transcript from anyone; null if it is none. Nothing of the text is taken over but what the type names. */
 export function decodeTranscript(text: string): Transcript | null {
   if (text.length > TEXT_MAX) return null;
   let json: unknown;
@@ -71,15 +71,16 @@ export function decodeTranscript(text: string): Transcript | null {
     return null;
   }
   if (!isRecord(json) || json["format"] !== FORMAT) return null;
-  const { at, elapsedMs, deadlineMs, picks, verdict } = json;
+  const { at, elapsedMs, deadlineMs, picks } = json;
+  const verdict = parseVerdict(json["verdict"]);
   const bytes = fromBase64(json["declaration"]);
   const signature = fromBase64(json["declarationSignature"]);
   const nonce = fromBase64(json["nonce"]);
   const hopAnswer = json["hopAnswer"] === null ? null : fromBase64(json["hopAnswer"]);
   const openings = json["openings"] === null ? null : fromBase64(json["openings"]);
   if (!bytes || !signature || nonce?.length !== DIGEST_BYTES || hopAnswer === undefined || openings === undefined) return null;
-  if (!isTime(at) || !isTime(deadlineMs) || (elapsedMs !== null && !isTime(elapsedMs))) return null;
-  if (!isPicks(picks) || !isVerdict(verdict)) return null;
+  if (!isAmount(at) || !isAmount(deadlineMs) || (elapsedMs !== null && !isAmount(elapsedMs))) return null;
+  if (!isPicks(picks) || verdict === null) return null;
   return { at, declaration: { bytes, signature }, nonce, hopAnswer, elapsedMs, deadlineMs, picks, openings, verdict };
 }
 
@@ -121,9 +122,7 @@ function follows({ verdict: recorded, elapsedMs, deadlineMs, hopAnswer, openings
   }
 }
 
-type FailPlace = Extract<Verdict, { kind: "fail" }>["place"];
-
-function samePlace(left: FailPlace, right: FailPlace): boolean {
+function samePlace(left: Place | null, right: Place | null): boolean {
   return left?.hop === right?.hop && left?.stripeIndex === right?.stripeIndex && left?.pieceIndex === right?.pieceIndex;
 }
 
@@ -145,7 +144,7 @@ function isRecord(value: unknown): value is Record<string, unknown> {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
-function isTime(value: unknown): value is number {
+function isAmount(value: unknown): value is number {
   return typeof value === "number" && Number.isFinite(value) && value >= 0;
 }
 
@@ -154,22 +153,29 @@ function isPicks(value: unknown): value is number[] {
   return value.every((pick) => Number.isInteger(pick) && pick >= 0 && pick < PIECES_PER_STRIPE);
 }
 
-function isVerdict(value: unknown): value is Verdict {
-  if (!isRecord(value)) return false;
-  switch (value["kind"]) {
+function parseVerdict(value: unknown): Verdict | null {
+  if (!isRecord(value)) return null;
+  const { kind, elapsedMs, deadlineMs } = value;
+  switch (kind) {
     case "pass":
     case "offline":
     case "unknown":
-      return true;
+      return { kind };
     case "late":
-      return isTime(value["elapsedMs"]) && isTime(value["deadlineMs"]);
-    case "fail":
-      return typeof value["fault"] === "string" && (value["place"] === null || isPlace(value["place"]));
+      return isAmount(elapsedMs) && isAmount(deadlineMs) ? { kind, elapsedMs, deadlineMs } : null;
+    case "fail": {
+      const fault = FAULTS.find((known) => known === value["fault"]);
+      const place = value["place"] === null ? null : parsePlace(value["place"]);
+      return fault === undefined || place === undefined ? null : { kind, fault, place };
+    }
     default:
-      return false;
+      return null;
   }
 }
 
-function isPlace(value: unknown): boolean {
-  return isRecord(value) && isTime(value["hop"]) && isTime(value["stripeIndex"]) && isTime(value["pieceIndex"]);
+/** Undefined if it is no place. */
+function parsePlace(value: unknown): Place | undefined {
+  if (!isRecord(value)) return undefined;
+  const { hop, stripeIndex, pieceIndex } = value;
+  return isAmount(hop) && isAmount(stripeIndex) && isAmount(pieceIndex) ? { hop, stripeIndex, pieceIndex } : undefined;
 }

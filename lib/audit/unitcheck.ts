@@ -59,7 +59,7 @@ export class UnitCheckDraw {
 /**
  * Checks one opened piece against its unit.
  *
- * @param spec Inputs of the piece's unit, from the declared geometry and the pair's seed.
+ * @param spec Inputs of the piece's unit: the pair's seed, and unit index and r as opened.
  */
 export async function checkUnit(
   opened: Pick<OpenedPiece, "pieceIndex" | "piece">,

@@ -6,28 +6,31 @@
  */
 import { AUDIT_DEADLINE_MS, ROUND_TRIP_ALLOWANCE_MS, WORKER_LAG_MAX_MS } from "../core/mod.ts";
 
-/** What was wrong with an answer. The set is closed; every kind of wrong byte has its own. */
-export type Fault =
+/** What can be wrong with an answer. The set is closed; every kind of wrong byte has its own. */
+export const FAULTS = [
   /** The miner answered with a refusal. */
-  | "refused"
+  "refused",
   /** The openings did not come for as long as they may be asked again. */
-  | "silent"
+  "silent",
   /** The hop answer is no hop answer. */
-  | "malformed_hops"
+  "malformed_hops",
   /** The openings are no openings. */
-  | "malformed_openings"
+  "malformed_openings",
   /** A path to the commitment has another length than its place in the sector demands. */
-  | "path_length"
+  "path_length",
   /** A piece fits neither its salted path nor its path to the commitment: the piece itself is wrong. */
-  | "piece_mismatch"
+  "piece_mismatch",
   /** A piece is not the committed one, or its path to the commitment is wrong. */
-  | "commitment_mismatch"
+  "commitment_mismatch",
   /** Neither piece of the stripe leads to the salted root that was answered in time: the root is wrong. */
-  | "root_mismatch"
+  "root_mismatch",
   /** The salted path of one piece does not lead to the stripe's salted root. */
-  | "salted_path_mismatch"
+  "salted_path_mismatch",
   /** The link answered in time is not the salted digest of the committed link piece. */
-  | "link_mismatch";
+  "link_mismatch",
+] as const;
+
+export type Fault = (typeof FAULTS)[number];
 
 /** Where a fault lies: which piece of which stripe, met at which hop. */
 export type Place = {

@@ -32,6 +32,8 @@ export type OpenedPiece = {
   readonly root: Uint8Array;
   /** Index of its unit in the partition. */
   readonly unitIndex: number;
+  /** r of its unit, which a later declaration may change. */
+  readonly chunksPerUnit: number;
   /** Index in the unit. */
   readonly pieceIndex: number;
   readonly piece: Uint8Array;
@@ -80,7 +82,7 @@ export function verifyOpenings(audit: AuditCase, hops: readonly Hop[], profile: 
     if (found) return failed(found.fault, { hop: i, stripeIndex, pieceIndex: found.proof.pieceInStripe });
     for (const proof of [link, pick]) {
       const origin = pieceOrigin(sector, stripeIndex - sector.firstStripe, proof.pieceInStripe);
-      opened.push({ sectorIndex: sector.index, root, ...origin, piece: proof.piece });
+      opened.push({ sectorIndex: sector.index, root, ...origin, chunksPerUnit: sector.chunksPerUnit, piece: proof.piece });
     }
   }
   return { verdict: { kind: "pass" }, opened };

@@ -52,9 +52,11 @@ describe("messages of an audit", () => {
     const request = new Uint8Array(OPENING_REQUEST_BYTES);
     request[70] = 128;
     expect(decodeOpeningRequest(request)).toBeNull();
-    const body = new Uint8Array(OPENING_ANSWER_BYTES_MAX);
-    body[2048 + 224] = 22;
-    expect(decodeOpenings(body)).toBeNull();
+    for (const [nodes, isTaken] of [[21, true], [22, false]] as const) {
+      const body = new Uint8Array(32 * (2048 + 224 + 1) + nodes * 32);
+      body[2048 + 224] = nodes;
+      expect(decodeOpenings(body) !== null).toBe(isTaken);
+    }
   });
 
   test("decodeOpenings() gives null or openings for any octets, and never throws", () => {

@@ -35,6 +35,10 @@ describe("encodeTranscript() and decodeTranscript()", () => {
         expect(decodeTranscript(JSON.stringify({ ...json, [field]: wrong })), `${field}: ${JSON.stringify(wrong)}`).toBeNull();
       }
     }
+    for (const verdict of [{ kind: "fail", fault: "\u001b[2J", place: null }, { kind: "fail", fault: "silent", place: { hop: 1 } }, { kind: "late" }, { kind: "ok" }]) {
+      expect(decodeTranscript(JSON.stringify({ ...json, verdict }))).toBeNull();
+    }
+    expect(decodeTranscript(JSON.stringify({ ...json, verdict: { kind: "pass", note: "?" } }))!.verdict).toEqual({ kind: "pass" });
     for (const text of ["", "null", "[]", "{", "5", "x".repeat(10_000_000)]) expect(decodeTranscript(text)).toBeNull();
   });
 });

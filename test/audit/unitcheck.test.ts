@@ -11,7 +11,7 @@ const profile: SealProfile = { name: "small", chunksPerUnit: 1, unitsPerSector: 
 const spec = unitSpec("seed", 1, 5, 1, profile);
 
 function openedPiece(pieceIndex: number, piece = new Uint8Array(2048)): OpenedPiece {
-  return { sectorIndex: 0, root: new Uint8Array(32), unitIndex: 0, pieceIndex, piece };
+  return { sectorIndex: 0, root: new Uint8Array(32), unitIndex: 0, chunksPerUnit: 1, pieceIndex, piece };
 }
 
 describe("UnitCheckDraw", () => {

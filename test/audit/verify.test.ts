@@ -33,8 +33,8 @@ describe("verifyAudit()", () => {
       const { verdict, opened } = verifyAudit(await audit(new SeededRandom(seed)), profile);
       expect(verdict, `seed ${seed}`).toEqual({ kind: "pass" });
       expect(opened).toHaveLength(32);
-      for (const { sectorIndex, root, unitIndex, pieceIndex, piece } of opened) {
-        const unit = fakeUnit(unitSpec(sealSeed(MINER, VALIDATOR), 1, unitIndex, 1, profile));
+      for (const { sectorIndex, root, unitIndex, chunksPerUnit, pieceIndex, piece } of opened) {
+        const unit = fakeUnit(unitSpec(sealSeed(MINER, VALIDATOR), 1, unitIndex, chunksPerUnit, profile));
         expect(Buffer.compare(piece, unit.subarray(pieceIndex * 2048, (pieceIndex + 1) * 2048)), `seed ${seed}`).toBe(0);
         expect(root).toEqual(partition.declaration.roots[sectorIndex]!);
       }

@@ -43,7 +43,7 @@ export async function earnedShare(miner: SimMiner, defences: Defences, seed: num
   const check = async (at: number) => {
     const chosen = checks.take(at);
     if (!chosen) return;
-    const spec = unitSpec(sealSeed(MINER, VALIDATOR), declaration.netuid, chosen.unitIndex, geometry.chunksPerUnit, profile);
+    const spec = unitSpec(sealSeed(MINER, VALIDATOR), declaration.netuid, chosen.unitIndex, chosen.chunksPerUnit, profile);
     const result = await checkUnit(chosen, spec, computeFakeUnit, confirmFakeTag);
     ledger.recordUnitCheck({ ...chosen, at, isMatch: result === "match" || !defences.unitChecks });
   };
@@ -79,6 +79,7 @@ function believeOpenings({ declaration, picks, openings }: AuditCase, hops: read
       sectorIndex: sector.index,
       root: declaration.roots[sector.index]!,
       ...pieceOrigin(sector, stripeIndex - sector.firstStripe, pieceInStripe),
+      chunksPerUnit: sector.chunksPerUnit,
       piece,
     });
     return [believe(openings!.hops[i]!.link.piece, linkIndex), believe(openings!.hops[i]!.pick.piece, picks[i]!)];
