@@ -6,6 +6,7 @@
  * new metadata and encodes calls by it.
  */
 import { ApiPromise } from "@polkadot/api";
+import type { Header } from "@polkadot/types/interfaces";
 import { BtstoreError, describeError, fromHex, type Log, type Ss58 } from "../core/mod.ts";
 import { cryptoReady, type Hotkey } from "../wallet/mod.ts";
 import { type AxonAnnouncement, readBalance, readBurnCost, register, serveAxon } from "./calls.ts";
@@ -108,7 +109,7 @@ export async function openLink(options: ConnectOptions): Promise<{ link: Link; c
     await socket.connect();
     await within(ready, action, "the chain's metadata", limits);
     const heads = new Heads(log);
-    await within(heads.follow(api), action, "the first block", limits);
+    await within(heads.follow(api, socket), action, "the first block", limits);
     const link: Link = { api, socket, log, blockMs: blockMsOf(api), head: () => heads.newest, onHead: (listener) => heads.listen(listener) };
     return { link, close: () => api.disconnect() };
   } catch (error) {
@@ -140,13 +141,18 @@ class Heads {
   }
 
   /** Subscribes; resolves with the first block. The socket renews the subscription after a drop. */
-  follow(api: ApiPromise): Promise<void> {
+  follow(api: ApiPromise, socket: ChainSocket): Promise<void> {
     return new Promise((resolve, reject) => {
-      const onHeader = (header: { number: { toNumber(): number }; hash: { toU8a(): Uint8Array } }) => {
-        this.#tell({ number: header.number.toNumber(), hash: header.hash.toU8a() });
-        resolve();
+      const onHeader = (_error: Error | null, json: unknown) => {
+        try {
+          const header = api.registry.createType<Header>("Header", json);
+          this.#tell({ number: header.number.toNumber(), hash: header.hash.toU8a() });
+          resolve();
+        } catch (error) {
+          this.#log.debug("The chain sent a header that is none", { reason: cleanText(describeError(error)) });
+        }
       };
-      api.rpc.chain.subscribeNewHeads(onHeader).catch(reject);
+      socket.subscribe("chain_newHead", "chain_subscribeNewHeads", [], onHeader).catch(reject);
     });
   }
 

@@ -28,6 +28,12 @@ const MESSAGE_BYTES_MAX = 64 * 1024 * 1024;
 /** Notifications kept that came before the answer naming their subscription. */
 const EARLY_MAX = 256;
 
+/**
+ * What polkadot.js asks for upgrades with, and whose failure it throws out of the process. Such a request never fails:
+ * the connection is given up for it, and polkadot.js asks again on the next one.
+ */
+const NEVER_FAILING: ReadonlySet<string> = new Set(["state_getMetadata", "state_subscribeRuntimeVersion"]);
+
 /** The chain's own refusal of a request: JSON-RPC code, text and data, cleaned. */
 export class RpcRefusal extends Error {
   override readonly name = "RpcRefusal";
@@ -125,8 +131,7 @@ export class ChainSocket implements Provider {
   }
 
   async send<T = any>(method: string, params: unknown[]): Promise<T> {
-    if (!this.isConnected) throw new BtstoreError("chain", `Cannot ask the chain for ${method}: not connected (${this.#lastFault})`);
-    return (await this.#request(method, params)) as T;
+    return this.#ask(method, params).then((value) => value as T, (error: unknown) => this.#fail(method, error));
   }
 
   async subscribe(type: string, method: string, params: unknown[], notify: Notify): Promise<number> {
@@ -134,10 +139,10 @@ export class ChainSocket implements Provider {
     const id = ++this.#lastId;
     this.#subscriptions.set(id, subscription);
     try {
-      this.#attach(subscription, await this.send(method, params));
+      this.#attach(subscription, await this.#ask(method, params));
     } catch (error) {
       this.#subscriptions.delete(id);
-      throw error;
+      return this.#fail(method, error);
     }
     return id;
   }
@@ -188,10 +193,22 @@ export class ChainSocket implements Provider {
 
   async #renew(subscription: Subscription): Promise<void> {
     try {
-      this.#attach(subscription, await this.send(subscription.method, subscription.params));
+      this.#attach(subscription, await this.#ask(subscription.method, subscription.params));
     } catch (error) {
-      this.#options.log.debug("Cannot subscribe again", { method: subscription.method, reason: cleanText(describeError(error)) });
+      // Connected without its subscriptions would look alive and hear of nothing.
+      if (this.isConnected) this.reopen(`cannot subscribe again (${cleanText(describeError(error))})`);
     }
+  }
+
+  async #ask(method: string, params: unknown[]): Promise<unknown> {
+    if (!this.isConnected) throw new BtstoreError("chain", `Cannot ask the chain for ${method}: not connected (${this.#lastFault})`);
+    return this.#request(method, params);
+  }
+
+  async #fail(method: string, error: unknown): Promise<never> {
+    if (!NEVER_FAILING.has(method)) throw error;
+    if (this.isConnected) this.reopen(cleanText(describeError(error)));
+    return new Promise<never>(() => {});
   }
 
   #attach(subscription: Subscription, serverId: unknown): void {

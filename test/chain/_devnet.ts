@@ -49,3 +49,51 @@ export async function startRelay(port: number): Promise<{ url: string; cut(): vo
     stop: () => new Promise((resolve) => (cut(), server.close(() => resolve()))),
   };
 }
+
+/**
+ * A WebSocket relay that shows clients a runtime one version older until `upgrade()`, then tells them of the real one.
+ * The chain behind it always runs the real one, so what is signed for the old version is refused as badly signed.
+ */
+export function startUpgradeRelay(url: string): { url: string; upgrade(): void; announce(): void; refused: Set<string>; stop(): Promise<void> } {
+  /** Methods that are answered with an error. */
+  const refused = new Set<string>();
+  let isUpgraded = false;
+  let announcement: { subscription: unknown; result: Record<string, unknown> } | null = null;
+  let versionRequest: unknown;
+  let send = (_text: string) => {};
+  const server = Bun.serve<{ upstream: WebSocket | null }>({
+    port: 0,
+    hostname: "127.0.0.1",
+    fetch: (request, self) => (self.upgrade(request, { data: { upstream: null } }) ? undefined : new Response(null, { status: 400 })),
+    websocket: {
+      open(near) {
+        const far = new WebSocket(url);
+        near.data.upstream = far;
+        send = (text) => void near.send(text);
+        far.onmessage = ({ data }) => {
+          const message = JSON.parse(String(data));
+          if (message.id === versionRequest) announcement = { subscription: message.result, result: {} };
+          if (announcement && message.params?.subscription === announcement.subscription) announcement.result = message.params.result;
+          near.send(isUpgraded ? String(data) : String(data).replace(/"specVersion":(\d+)/, (_, version) => `"specVersion":${Number(version) - 1}`));
+        };
+        far.onclose = () => near.close();
+      },
+      message(near, text) {
+        const { id, method } = JSON.parse(String(text));
+        if (method === "state_subscribeRuntimeVersion") versionRequest = id;
+        if (refused.has(method)) return void near.send(JSON.stringify({ jsonrpc: "2.0", id, error: { code: -32000, message: "Refused" } }));
+        const far = near.data.upstream!;
+        if (far.readyState === WebSocket.OPEN) far.send(String(text));
+        else far.addEventListener("open", () => far.send(String(text)), { once: true });
+      },
+      close: (near) => near.data.upstream?.close(),
+    },
+  });
+  return {
+    url: `ws://127.0.0.1:${server.port}`,
+    refused,
+    upgrade: () => void (isUpgraded = true),
+    announce: () => send(JSON.stringify({ jsonrpc: "2.0", method: "state_runtimeVersion", params: announcement })),
+    stop: () => server.stop(true),
+  };
+}

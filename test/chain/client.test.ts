@@ -5,13 +5,14 @@ import { encodeRegister, encodeServeAxon, encodeSetWeights } from "../../lib/cha
 import { readNextEpochBlock } from "../../lib/chain/epoch.ts";
 import type { Head, Link } from "../../lib/chain/link.ts";
 import { readMetagraph } from "../../lib/chain/metagraph.ts";
+import { openLink } from "../../lib/chain/client.ts";
 import { connectChain } from "../../lib/chain/mod.ts";
 import { submit } from "../../lib/chain/submit.ts";
 import { setWeights } from "../../lib/chain/weights.ts";
 import { BtstoreError, silentLog } from "../../lib/core/mod.ts";
 import { keypairFromUri } from "../../lib/wallet/mod.ts";
 import vectors from "../vectors/chain-calls.json" with { type: "json" };
-import { NETUID, type Network, startNetwork, startRelay } from "./_devnet.ts";
+import { NETUID, type Network, startNetwork, startRelay, startUpgradeRelay } from "./_devnet.ts";
 import { encodeAll } from "./_calls.ts";
 
 const TAO = 1_000_000_000n;
@@ -205,6 +206,44 @@ describe("submit()", () => {
     expect((await faultOf(loopback)).message).toContain("the chain refuses this IP address");
     const poor = submit(link, { action, signer: keypairFromUri("//Poor"), makeCall: () => encodeRegister(link.api, NETUID, miner.ss58), event: "SubtensorModule.NeuronRegistered" });
     expect((await faultOf(poor)).message).toContain("does not cover the fee");
+  });
+
+  test("signs again by the new runtime when the chain was upgraded under it", async () => {
+    const { chain } = await network();
+    const relay = startUpgradeRelay(chain.url);
+    open.push({ close: relay.stop });
+    const debug: string[] = [];
+    const { link, close } = await openLink({ endpoints: [relay.url], log: { ...silentLog, debug: (message) => {
+      debug.push(message);
+      // The announcement comes only once the client has been refused.
+      if (message === "Signing an extrinsic again") relay.announce();
+    } } });
+    open.push({ close });
+    const old = link.api.runtimeVersion.specVersion.toNumber();
+    relay.upgrade();
+    expect(await serveAxon(link, keypairFromUri("//Miner2"), AXON)).toBe(true);
+    expect(link.api.runtimeVersion.specVersion.toNumber()).toBe(old + 1);
+    expect(debug).toContain("Signing an extrinsic again");
+    expect(debug.some((line) => line.includes("Runtime version updated"))).toBe(true);
+  });
+
+  test("survives an upgrade whose metadata do not come at first", async () => {
+    const { chain } = await network();
+    const relay = startUpgradeRelay(chain.url);
+    open.push({ close: relay.stop });
+    const { link, close } = await openLink({ endpoints: [relay.url], log: silentLog });
+    open.push({ close });
+    const old = link.api.runtimeVersion.specVersion.toNumber();
+    const lost = new Promise<void>((resolve) => void link.socket.on("disconnected", resolve));
+    const updated = new Promise<void>((resolve) => void link.api.on("decorated", resolve));
+    relay.refused.add("state_getMetadata");
+    relay.upgrade();
+    relay.announce();
+    await lost;
+    relay.refused.clear();
+    await updated;
+    expect(link.api.runtimeVersion.specVersion.toNumber()).toBe(old + 1);
+    expect(await serveAxon(link, keypairFromUri("//Miner2"), AXON)).toBe(true);
   });
 
   test("does not take inclusion without the pallet's own event for success", async () => {
