@@ -51,7 +51,9 @@ export async function startClient(options: Partial<ChainOptions> = {}): Promise<
     },
     refusal: (tx, uri, signing) => send(tx, uri, signing).then(() => "accepted", refusalText),
     async stop() {
+      const isGone = new Promise((resolve) => provider.on("disconnected", () => resolve(null)));
       await api.disconnect();
+      await isGone;
       await chain.stop();
     },
   };

@@ -1,5 +1,6 @@
 /**
- * The chain of blocks: produces them, remembers them, tells who listens. Every block is final at once.
+ * The chain of blocks: produces them, remembers them, tells who listens. There are no forks; a block is final when the
+ * next one stands on it, so that clients see inclusion and finality apart, as on the real chain.
  *
  * Hashes are real (blake2-256 of the SCALE header); the two roots in a header are digests over what changed and what
  * was included, not tries.
@@ -38,6 +39,9 @@ export class Blocks {
   readonly #byNumber = new Map<number, Block>();
   readonly #numbers = new Map<Hash, number>();
   #head: Block;
+  #finalized: Block;
+  /** Who waits for the head to be final. */
+  #unfinalized: ((status: Status) => void)[] = [];
 
   /** @param state Block 0's state, complete. */
   constructor(state: State, blockMs: number) {
@@ -45,6 +49,7 @@ export class Blocks {
     this.blockMs = blockMs;
     const keys = state.keys("");
     this.#head = this.#seal({ parent_hash: ZERO_HASH, number: 0, state_root: this.#rootOver(ZERO_HASH, keys), extrinsics_root: hashHex(blake2AsU8a(new Uint8Array(0), 256)), digest: [] }, []);
+    this.#finalized = this.#head;
     BlockHash.set(state, [0], this.#head.hash);
     state.commit(0);
   }
@@ -53,8 +58,9 @@ export class Blocks {
     return this.#head;
   }
 
-  get genesis(): Hash {
-    return BlockHash.get(this.state, 0);
+  /** The head's parent, or the genesis block. */
+  get finalized(): Block {
+    return this.#finalized;
   }
 
   /** A block still remembered, by number. */
@@ -116,10 +122,12 @@ export class Blocks {
       extrinsics,
     );
     this.#head = block;
-    for (const status of [{ inBlock: `0x${block.hash}` }, { finalized: `0x${block.hash}` }] as const) {
-      for (const watcher of watchers) watcher(status);
-      if ("inBlock" in status) this.#announce(block, new Set(changed));
-    }
+    this.#finalized = parent;
+    for (const watcher of watchers) watcher({ inBlock: `0x${block.hash}` });
+    const changedKeys = new Set(changed);
+    for (const listener of [...this.listeners]) listener(block, changedKeys);
+    for (const watcher of this.#unfinalized) watcher({ finalized: `0x${parent.hash}` });
+    this.#unfinalized = watchers;
     return block;
   }
 
@@ -142,10 +150,6 @@ export class Blocks {
       included.push(...this.pool.remove(extrinsic.hash));
     }
     return included;
-  }
-
-  #announce(block: Block, changed: ReadonlySet<string>): void {
-    for (const listener of [...this.listeners]) listener(block, changed);
   }
 
   #rootOver(previous: Hash, keys: readonly string[]): Hash {

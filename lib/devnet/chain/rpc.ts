@@ -63,10 +63,10 @@ export function rpcMethods(blocks: Blocks): ReadonlyMap<string, Method> {
     const extrinsic = parseExtrinsic(bytes);
     return { extrinsic, stop: blocks.submit(extrinsic, watcher) };
   };
-  const headers = (method: string): Method => (_params, session) =>
+  const headers = (method: string, which: "head" | "finalized"): Method => (_params, session) =>
     session.subscribe(method, (notify) => {
-      const listener = (block: Block) => notify(headerJson(block));
-      notify(headerJson(blocks.head));
+      const listener = () => notify(headerJson(blocks[which]));
+      listener();
       blocks.listeners.add(listener);
       return () => blocks.listeners.delete(listener);
     });
@@ -88,10 +88,10 @@ export function rpcMethods(blocks: Blocks): ReadonlyMap<string, Method> {
       const block = knownBlock(at);
       return block && { block: { header: headerJson(block), extrinsics: block.extrinsics.map(prefixed) }, justifications: null };
     },
-    chain_getFinalizedHead: () => `0x${blocks.head.hash}`,
-    chain_subscribeNewHeads: headers("chain_newHead"),
-    chain_subscribeAllHeads: headers("chain_allHead"),
-    chain_subscribeFinalizedHeads: headers("chain_finalizedHead"),
+    chain_getFinalizedHead: () => `0x${blocks.finalized.hash}`,
+    chain_subscribeNewHeads: headers("chain_newHead", "head"),
+    chain_subscribeAllHeads: headers("chain_allHead", "head"),
+    chain_subscribeFinalizedHeads: headers("chain_finalizedHead", "finalized"),
     chain_unsubscribeNewHeads: unsubscribe,
     chain_unsubscribeAllHeads: unsubscribe,
     chain_unsubscribeFinalizedHeads: unsubscribe,
