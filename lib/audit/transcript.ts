@@ -110,7 +110,7 @@ function follows({ verdict: recorded, elapsedMs, deadlineMs, hopAnswer, openings
     case "pass":
       return verdict?.kind === "pass" && elapsedMs !== null && elapsedMs <= deadlineMs;
     case "late":
-      return elapsedMs !== null && elapsedMs > deadlineMs;
+      return (elapsedMs ?? recorded.elapsedMs) > deadlineMs;
     case "fail":
       if (recorded.fault === "refused") return hopAnswer === null || openings === null;
       if (recorded.fault === "silent") return hopAnswer !== null && openings === null;

@@ -69,6 +69,7 @@ describe("verifyTranscript()", () => {
     expect(check(malformed)).toMatchObject({ verdict: malformed.verdict, agrees: true });
     const late = { kind: "late", elapsedMs: 2000, deadlineMs: 1040 } as const;
     expect(check({ ...honest, elapsedMs: 2000, verdict: late })!.agrees).toBe(true);
+    expect(check({ ...honest, hopAnswer: null, elapsedMs: null, picks: [], openings: null, verdict: late })!.agrees).toBe(true);
     expect(check({ ...honest, verdict: late })!.agrees).toBe(false);
     expect(check({ ...honest, elapsedMs: 2000 })!.agrees).toBe(false);
     expect(check({ ...honest, openings: null, verdict: { kind: "fail", fault: "silent", place: null } })!.agrees).toBe(true);
