@@ -75,7 +75,7 @@ export async function checkUnit(
   return isOurs ? "mismatch" : "unsure";
 }
 
-/** A unit's tag by @noble: about ten seconds for a full unit, in slices that leave the thread alive, so only in doubt. */
+/** A unit's tag by @noble: some 16 seconds for a full unit, in slices that leave the thread alive, so only in doubt. */
 function nobleUnitTag(spec: UnitSpec): Promise<Uint8Array> {
   return argon2dAsync(spec.password, spec.salt, { t: spec.passes, m: spec.chunks * 1024, p: 1, version: 0x13, dkLen: UNIT_TAG_BYTES });
 }
