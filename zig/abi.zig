@@ -10,7 +10,7 @@ const argon2d = @import("argon2d.zig");
 const hash = @import("hash.zig");
 const seal_batch = @import("fill.zig");
 
-const abi_version = 1;
+const abi_version = 2;
 
 /// Append only.
 const Status = enum(u32) {
@@ -102,7 +102,7 @@ export fn bts_argon2d(
 }
 
 /// Seals one batch of units into an open file (`fill.zig`). `salts` holds 16 bytes per unit, `tags` receives 32 each,
-/// `leaves` is the whole sector's, `control` is shared with the thread that watches.
+/// `leaves` is the whole sector's, `arena` is scratch for all units and one more, plus 2 MiB, `control` is shared with the thread that watches.
 export fn bts_seal(
     level: u32,
     password: ?[*]const u8,
@@ -120,6 +120,8 @@ export fn bts_seal(
     leaves_size: usize,
     tags: ?[*]u8,
     tags_size: usize,
+    arena: ?[*]u8,
+    arena_size: usize,
     control: ?*argon2d.Control,
 ) Status {
     const kernels = (cpu.Level.parse(level) orelse return .unsupported_level).kernels();
@@ -138,11 +140,13 @@ export fn bts_seal(
         .leaves = @ptrCast(slice_of(hash.Digest, @ptrCast(leaves), leaves_size / hash.digest_size, leaf_count) orelse return .invalid_argument),
         .checked_unit = checked_unit,
         .tags = @ptrCast(slice_of([seal_batch.tag_size]u8, @ptrCast(tags), tags_size / seal_batch.tag_size, seal_batch.units_max) orelse return .invalid_argument),
+        .arena = (arena orelse return .invalid_argument)[0..arena_size],
         .control = aligned(control) orelse return .invalid_argument,
     };
     if (batch.salts.len == 0 or batch.salts.len > seal_batch.units_max or tags_size != batch.salts.len * seal_batch.tag_size) return .invalid_argument;
     if (leaves_size != leaf_count * hash.digest_size or checked_unit >= batch.salts.len) return .invalid_argument;
     if (first_unit > units_per_sector or batch.salts.len > units_per_sector - first_unit) return .invalid_argument;
+    if (arena_size < seal_batch.arena_size(batch.salts.len, chunks)) return .invalid_argument;
     seal_batch.seal(kernels, batch) catch |err| return .of(err);
     return .ok;
 }

@@ -30,11 +30,15 @@ const hashed_pieces = 128;
 /// How often a paused writer looks whether it may go on.
 const pause_poll_ns = 1_000_000;
 
+/// Memories filled in step. Two hide most of each other's waiting; three are no faster, but faster than two and then one.
+const streams_usual = 2;
+
 /// Wanted alignment of large memory: one transparent huge page on x86-64 and on aarch64 with 4 KiB pages.
 const huge_page_size = 2 << 20;
 
 comptime {
     std.debug.assert(write_pieces_max <= 1024); // IOV_MAX
+    std.debug.assert(streams_usual + 1 <= table.streams_max);
     std.debug.assert(pieces_per_chunk % hashed_pieces == 0);
 }
 
@@ -55,8 +59,15 @@ pub const Batch = struct {
     /// Which unit of the batch is computed twice.
     checked_unit: u32,
     tags: [][tag_size]u8,
+    /// Where to compute: `arena_size` bytes, content meaningless before and after.
+    arena: []u8,
     control: *argon2d.Control,
 };
+
+/// Memory that a batch takes: its units, the check's copy, and room to begin at a huge page.
+pub fn arena_size(unit_count: usize, chunks: u32) usize {
+    return (unit_count + 1) * chunks * chunk_size + huge_page_size;
+}
 
 pub const Error = error{ OutOfMemory, Cancelled, SelfCheckFailed, DiskFull, DiskFailed };
 
@@ -68,13 +79,14 @@ pub fn seal(kernels: *const table.Kernels, batch: Batch) Error!void {
     std.debug.assert(batch.leaves.len == @as(usize, batch.units_per_sector) * batch.chunks * pieces_per_chunk);
     std.debug.assert(batch.checked_unit < unit_count and batch.tags.len == unit_count);
     const blocks = batch.chunks * blocks_per_chunk;
+    std.debug.assert(batch.arena.len >= arena_size(unit_count, batch.chunks));
     // The check's copy is one more memory at the end.
-    const arena: Arena = try .open(blocks * (unit_count + 1));
-    defer arena.close();
+    const arena: Arena = .within(batch.arena, blocks * (unit_count + 1));
 
     var first: u32 = 0;
     while (first <= unit_count) {
-        const streams = @min(table.streams_max, unit_count + 1 - first);
+        const left = unit_count + 1 - first;
+        const streams = if (left == streams_usual + 1) left else @min(streams_usual, left);
         var memories: [table.streams_max]Memory = undefined;
         for (memories[0..streams], first..) |*memory, index| {
             memory.* = arena.memory(index, blocks);
@@ -206,24 +218,33 @@ fn write_all(file: c.fd_t, vectors: []c.iovec_const, offset: u64) Error!void {
     }
 }
 
-/// Large memory for the length of one call, in huge pages where the system has them.
+/// Large memory, in huge pages where the system has them.
 pub const Arena = struct {
-    mapped: []align(std.heap.page_size_min) u8,
     blocks: Memory,
+    /// What `close` gives back; empty if the memory is the caller's.
+    mapped: []align(std.heap.page_size_min) u8,
 
+    /// Memory of its own, until `close`.
     pub fn open(block_count: usize) error{OutOfMemory}!Arena {
         const size = block_count * table.block_size + huge_page_size;
         const base = c.mmap(null, size, .{ .READ = true, .WRITE = true }, .{ .TYPE = .PRIVATE, .ANONYMOUS = true, .NORESERVE = true }, -1, 0);
         if (base == c.MAP_FAILED) return error.OutOfMemory;
         const mapped = @as([*]align(std.heap.page_size_min) u8, @ptrCast(@alignCast(base)))[0..size];
-        // Without huge pages it is slower and no less right, so the answer does not matter.
-        _ = c.madvise(mapped.ptr, mapped.len, c.MADV.HUGEPAGE);
-        const aligned: [*]align(64) u8 = @ptrFromInt(std.mem.alignForward(usize, @intFromPtr(mapped.ptr), huge_page_size));
-        return .{ .mapped = mapped, .blocks = @as([*]align(64) Block, @ptrCast(aligned))[0..block_count] };
+        return .{ .blocks = within(mapped, block_count).blocks, .mapped = mapped };
     }
 
     pub fn close(arena: Arena) void {
         _ = c.munmap(arena.mapped.ptr, arena.mapped.len);
+    }
+
+    /// The caller's memory, from its first huge page on.
+    fn within(bytes: []u8, block_count: usize) Arena {
+        const base: [*]align(huge_page_size) u8 = @ptrFromInt(std.mem.alignForward(usize, @intFromPtr(bytes.ptr), huge_page_size));
+        const size = block_count * table.block_size;
+        std.debug.assert(@intFromPtr(base) + size <= @intFromPtr(bytes.ptr) + bytes.len);
+        // Without huge pages it is slower and no less right, so the answer does not matter.
+        _ = c.madvise(base, size, c.MADV.HUGEPAGE);
+        return .{ .blocks = @as([*]align(64) Block, @ptrCast(base))[0..block_count], .mapped = &.{} };
     }
 
     /// Memory `index` of those that the arena is cut into, each of `blocks` blocks.
@@ -252,6 +273,8 @@ test "a unit that comes out differently the second time stops the batch before a
     const leaves = try std.testing.allocator.alloc(hash.Digest, unit_count * pieces_per_chunk);
     defer std.testing.allocator.free(leaves);
     var tags: [unit_count][tag_size]u8 = undefined;
+    const arena = try std.testing.allocator.alloc(u8, arena_size(unit_count, 1));
+    defer std.testing.allocator.free(arena);
     var control: argon2d.Control = .{ .cancel = 0, .pause = 0, .progress_kib = 0 };
     const batch: Batch = .{
         .password = "password",
@@ -266,10 +289,11 @@ test "a unit that comes out differently the second time stops the batch before a
         .leaves = leaves,
         .checked_unit = 1,
         .tags = &tags,
+        .arena = arena,
         .control = &control,
     };
-    // Two units in step and the check alone: 4 slices × 2 passes each.
-    const run_count = 2 * 4 * 2;
+    // Two units and the check in step: 4 slices × 2 passes.
+    const run_count = 4 * 2;
     Faulty.runs_left = run_count;
     try std.testing.expectError(error.SelfCheckFailed, seal(&kernels, batch));
     Faulty.runs_left = run_count + 1;

@@ -6,7 +6,7 @@ pub const block_words = block_size / 8;
 pub const Block = [block_words]u64;
 
 /// Memories that one kernel call fills side by side; more hides more of the memory's latency and fills more of the cache.
-pub const streams_max = 2;
+pub const streams_max = 3;
 
 /// A run of consecutive blocks within one segment of a single-lane memory. The reference of the block at `position + i`
 /// is one of the `area + i` blocks that begin at `window`, modulo the length of the memory.

@@ -1,5 +1,5 @@
 /** What the pool and its workers say to one another, and the few words of shared memory between them. */
-import type { ErrorCode } from "../core/mod.ts";
+import { CHUNK_BYTES, type ErrorCode } from "../core/mod.ts";
 
 /** The words of one worker's control block; must agree with `Control` in `zig/argon2d.zig`. */
 export const CONTROL = {
@@ -50,3 +50,11 @@ export type Order = { readonly job: Job; readonly control: Uint32Array };
 export type Outcome =
   | { readonly kind: "done"; readonly tags: Uint8Array; readonly pieces: Uint8Array }
   | { readonly kind: "failed"; readonly code: ErrorCode | null; readonly message: string; readonly cause: string | null };
+
+/** Room for a batch to begin at a huge page; must agree with `huge_page_size` in `zig/fill.zig`. */
+const HUGE_PAGE_BYTES = 2 ** 21;
+
+/** Memory that sealing a batch of `unitCount` units of `chunks` chunks takes, in bytes: the units and one more for the check. */
+export function sealMemoryBytes(unitCount: number, chunks: number): number {
+  return (unitCount + 1) * chunks * CHUNK_BYTES + HUGE_PAGE_BYTES;
+}

@@ -9,7 +9,7 @@ import { closeSync, readFileSync, writeSync } from "node:fs";
 import { BtstoreError } from "../core/mod.ts";
 import embeddedPath from "../../zig/zig-out/lib/libbtstore.so" with { type: "file" };
 
-const ABI_VERSION = 1;
+const ABI_VERSION = 2;
 
 const SYMBOLS = {
   bts_abi_version: { args: [], returns: "u32" },
@@ -19,7 +19,7 @@ const SYMBOLS = {
     returns: "u32",
   },
   bts_seal: {
-    args: ["u32", "ptr", "u64", "ptr", "u64", "u32", "u32", "i32", "u64", "u32", "u32", "u32", "ptr", "u64", "ptr", "u64", "ptr"],
+    args: ["u32", "ptr", "u64", "ptr", "u64", "u32", "u32", "i32", "u64", "u32", "u32", "u32", "ptr", "u64", "ptr", "u64", "ptr", "u64", "ptr"],
     returns: "u32",
   },
   bts_unit_pieces: {

@@ -4,4 +4,5 @@
  */
 export { cpuLevel } from "./library.ts";
 export { argon2d, merklePath, merkleRoot, pieceTree, saltedTree, stripeRoots, type Argon2dInputs } from "./kernels.ts";
-export { SealPool, sealMemoryBytes, type SealBatch, type UnitSpec } from "./pool.ts";
+export { sealMemoryBytes } from "./job.ts";
+export { SealPool, type SealBatch, type UnitSpec } from "./pool.ts";

@@ -202,11 +202,6 @@ export class SealPool {
   }
 }
 
-/** Memory that sealing a batch of `unitCount` units of `chunks` chunks takes, in bytes: the units and one more for the check. */
-export function sealMemoryBytes(unitCount: number, chunks: number): number {
-  return (unitCount + 1) * chunks * PIECES_PER_CHUNK * PIECE_BYTES;
-}
-
 function sealJob(batch: SealBatch): Job {
   const { units, firstUnit, unitsPerSector, leaves, path, byteOffset } = batch;
   assertInteger(units.length, 1, BATCH_UNITS_MAX, "units");

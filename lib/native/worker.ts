@@ -4,14 +4,22 @@
  * An entry point of its own in the compiled executable (`cmd/packaging/build.ts`). Started by `pool.ts` only.
  */
 import { closeSync, openSync } from "node:fs";
-import { BtstoreError, PIECE_BYTES, UNIT_TAG_BYTES, describeError, hasSystemCode } from "../core/mod.ts";
-import type { Order, Outcome, PiecesJob, SealJob } from "./job.ts";
+import { BtstoreError, PIECE_BYTES, UNIT_TAG_BYTES, describeError, formatSize, hasSystemCode } from "../core/mod.ts";
+import { sealMemoryBytes, type Order, type Outcome, type PiecesJob, type SealJob } from "./job.ts";
 import { BEST_LEVEL, check, native } from "./library.ts";
 
 declare const self: Worker;
 
+/** How long memory is kept for the next batch, which then needs no cleared pages. */
+const ARENA_IDLE_MS = 2_000;
+
+let arena: Uint8Array | null = null;
+let release: Timer | undefined;
+
 self.onmessage = (event: MessageEvent<Order>) => {
+  clearTimeout(release);
   self.postMessage(run(event.data));
+  if (arena) release = setTimeout(dropArena, ARENA_IDLE_MS);
 };
 
 function run({ job, control }: Order): Outcome {
@@ -25,6 +33,7 @@ function run({ job, control }: Order): Outcome {
 
 function seal(job: SealJob, control: Uint32Array): Outcome {
   const tags = new Uint8Array((job.salts.length / 16) * UNIT_TAG_BYTES);
+  const memory = takeArena(sealMemoryBytes(job.salts.length / 16, job.chunks));
   const file = openForWriting(job.path);
   try {
     const status = native().bts_seal(
@@ -44,6 +53,8 @@ function seal(job: SealJob, control: Uint32Array): Outcome {
       job.leaves.length,
       tags,
       tags.length,
+      memory,
+      memory.length,
       control,
     );
     check(status, `seal into "${job.path}"`);
@@ -51,6 +62,25 @@ function seal(job: SealJob, control: Uint32Array): Outcome {
     closeSync(file);
   }
   return { kind: "done", tags, pieces: new Uint8Array(0) };
+}
+
+/** Memory of at least `bytes` bytes, the last batch's if it is large enough. */
+function takeArena(bytes: number): Uint8Array {
+  if (arena && arena.length >= bytes) return arena;
+  dropArena();
+  try {
+    arena = new Uint8Array(bytes);
+  } catch (cause) {
+    throw new BtstoreError("memory", `Cannot seal: the system gives no ${formatSize(bytes)} of memory; use fewer --workers`, { cause });
+  }
+  return arena;
+}
+
+/** Gives the memory back now, not whenever the collector finds time. */
+function dropArena(): void {
+  if (!arena) return;
+  arena = null;
+  Bun.gc(true);
 }
 
 function openForWriting(path: string): number {

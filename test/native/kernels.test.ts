@@ -1,7 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import { createHash } from "node:crypto";
 import { argon2d as nobleArgon2d } from "@noble/hashes/argon2.js";
-import { DIGEST_BYTES, PIECE_BYTES, PIECES_PER_STRIPE, STRIPE_BYTES, concat, fromHex, toHex } from "../../lib/core/mod.ts";
+import { CHUNK_BYTES, DIGEST_BYTES, PIECE_BYTES, PIECES_PER_STRIPE, STRIPE_BYTES, concat, fromHex, toHex } from "../../lib/core/mod.ts";
 import { CPU_LEVELS, STATUS, native } from "../../lib/native/library.ts";
 import { argon2d, cpuLevel, merklePath, merkleRoot, pieceTree, saltedTree, stripeRoots } from "../../lib/native/mod.ts";
 import { referenceArgon2d } from "../reference/argon2d.ts";
@@ -214,15 +214,16 @@ describe("the native boundary", () => {
   test("bts_seal refuses a batch that does not fit together, before it touches the file", () => {
     const control = new Uint32Array(3);
     const leaves = new Uint8Array(2 * 512 * 32);
-    const good = { salts: 16, chunks: 1, passes: 1, file: 1 << 20, byteOffset: 0, firstUnit: 0, unitsPerSector: 2, checkedUnit: 0, leavesSize: leaves.length, tagsSize: 32, control: control as Uint32Array | null };
+    const arena = new Uint8Array(2 * CHUNK_BYTES + 2 ** 21);
+    const good = { salts: 16, chunks: 1, passes: 1, file: 1 << 20, byteOffset: 0, firstUnit: 0, unitsPerSector: 2, checkedUnit: 0, leavesSize: leaves.length, tagsSize: 32, arenaSize: arena.length, control: control as Uint32Array | null };
     const seal = (changes: Partial<typeof good>) => {
       const batch = { ...good, ...changes };
-      return lib.bts_seal(0, bytes, 8, bytes, batch.salts, batch.chunks, batch.passes, batch.file, batch.byteOffset, batch.firstUnit, batch.unitsPerSector, batch.checkedUnit, leaves, batch.leavesSize, bytes, batch.tagsSize, batch.control);
+      return lib.bts_seal(0, bytes, 8, bytes, batch.salts, batch.chunks, batch.passes, batch.file, batch.byteOffset, batch.firstUnit, batch.unitsPerSector, batch.checkedUnit, leaves, batch.leavesSize, bytes, batch.tagsSize, arena, batch.arenaSize, batch.control);
     };
     expect(seal({})).toBe(STATUS.diskFailed);
     const wrong: Partial<typeof good>[] = [
       { salts: 0 }, { salts: 15 }, { salts: 32 }, { chunks: 0 }, { chunks: 0xffff_ffff }, { passes: 0 }, { file: -1 }, { byteOffset: 2 ** 62 }, { firstUnit: 2 },
-      { firstUnit: 0xffff_ffff }, { unitsPerSector: 0 }, { unitsPerSector: 3 }, { checkedUnit: 1 }, { leavesSize: leaves.length - 32 }, { tagsSize: 31 }, { control: null },
+      { firstUnit: 0xffff_ffff }, { unitsPerSector: 0 }, { unitsPerSector: 3 }, { checkedUnit: 1 }, { leavesSize: leaves.length - 32 }, { tagsSize: 31 }, { arenaSize: arena.length - 1 }, { control: null },
     ];
     for (const changes of wrong) expect(seal(changes), JSON.stringify(changes)).toBe(STATUS.invalidArgument);
   });

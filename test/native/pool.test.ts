@@ -204,6 +204,6 @@ describe("SealPool.close()", () => {
   });
 });
 
-test("sealMemoryBytes() counts the units and one more", () => {
-  expect(sealMemoryBytes(32, 32)).toBe(33 * 32 * CHUNK_BYTES);
+test("sealMemoryBytes() counts the units, one more, and a huge page", () => {
+  expect(sealMemoryBytes(32, 32)).toBe(33 * 32 * CHUNK_BYTES + 2 ** 21);
 });
