@@ -16,7 +16,7 @@ const SENTENCES: Readonly<Record<string, string>> = {
   SubnetNotExists: "this subnet does not exist on this chain; check --netuid and --subtensor.network",
   SubNetRegistrationDisabled: "the subnet's owner has closed registration; try again later or ask the owner",
   HotKeyAlreadyRegisteredInSubNet: "the hotkey is registered on this subnet already; nothing is to be done",
-  NotEnoughBalanceToStake: 'the coldkey\'s balance does not cover the price; see it with "btstore wallet list" and send TAO to the coldkey',
+  NotEnoughBalanceToStake: "the coldkey's balance does not cover the price; send TAO to it",
   NonAssociatedColdKey: "the hotkey belongs to another coldkey; use the coldkey that registered it first, or a new hotkey",
   NoNeuronIdAvailable: "every place of the subnet is taken and none can be given up yet; try again when an immunity period has ended",
   RegistrationPriceLimitExceeded: "the price rose above the limit that was agreed to; look at the price and try again",
