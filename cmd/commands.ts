@@ -3,15 +3,26 @@ import type { CommandDef } from "citty";
 import type { CommandName } from "./flags.ts";
 
 /** One row of the list. `load` is called only to run the command, so that help and errors stay fast. */
-export type CommandRow = { readonly summary: string; readonly load: () => Promise<CommandDef> };
+export type CommandRow = {
+  readonly summary: string;
+  /** Runs, but is not shown: what a devnet starts and no person does. */
+  readonly isHidden?: true;
+  readonly load: () => Promise<CommandDef>;
+};
 
 export const COMMANDS: Readonly<Partial<Record<CommandName, CommandRow>>> = {
+  devnet: { summary: "run a whole network on this machine: a chain, miners, a validator, cheats if asked", load: async () => (await import("./devnet.ts")).devnet },
+  "devnet-cheater": { summary: "one dishonest member of a devnet", isHidden: true, load: async () => (await import("./devnet_cheater.ts")).devnetCheater },
   mine: { summary: "serve disk space: allocate, fill, answer audits, until stopped", load: async () => (await import("./mine.ts")).mine },
   validate: { summary: "audit the miners and set weights, until stopped", load: async () => (await import("./validate.ts")).validate },
+  alloc: { summary: "plan the partitions by stake, show the plan, ask, fill; goes on after any interruption", load: async () => (await import("./alloc.ts")).alloc },
   "wallet new-coldkey": { summary: "make a coldkey, the key that owns funds; encrypted unless told otherwise", load: async () => (await import("./wallet.ts")).newColdkey },
   "wallet new-hotkey": { summary: "make a hotkey, the key a miner or validator works with", load: async () => (await import("./wallet.ts")).newHotkey },
   "wallet list": { summary: "list the wallets and their addresses", load: async () => (await import("./wallet.ts")).list },
 };
 
-/** The names of the commands that exist, in the order of help. */
-export const EXISTING = Object.keys(COMMANDS) as readonly CommandName[];
+/** The names of all commands that run. */
+export const RUNNABLE = Object.keys(COMMANDS) as readonly CommandName[];
+
+/** The names of those that are shown, in the order of help. */
+export const EXISTING = RUNNABLE.filter((name) => !COMMANDS[name]!.isHidden);

@@ -36,7 +36,7 @@ export function sharesOf(metagraph: Metagraph, self: Ss58, isForAll: boolean): S
 /**
  * Plans the partitions; changes nothing.
  *
- * @throws {BtstoreError} `usage` if the budget is below one chunk; `not_registered` if nobody may audit.
+ * @throws {BtstoreError} `usage` if the budget, or every share of it, is below one chunk; `chain_refused` if nobody may audit.
  */
 export async function planStore(store: Store, metagraph: Metagraph, self: Ss58, limits: AllocationLimits): Promise<AllocationPlan> {
   const shares = sharesOf(metagraph, self, limits.isForAll);
@@ -51,5 +51,8 @@ export async function planStore(store: Store, metagraph: Metagraph, self: Ss58, 
   }
   const current = store.current();
   const allotments = planAllocation({ budgetBytes, shares, current });
+  if (allotments.every(({ chunkCount }) => chunkCount === 0)) {
+    throw new BtstoreError("usage", `Cannot allocate: the budget of ${formatSize(budgetBytes)} leaves each of ${shares.length} validators less than ${formatSize(CHUNK_BYTES)}; raise --threshold or --size`);
+  }
   return { allotments, shares, budgetBytes, space, current, advice: adviseSectors(allotments, shares, space) };
 }

@@ -7,5 +7,5 @@ export { type AllocationLimits, type AllocationPlan, planStore, sharesOf } from 
 export { measureUnit, type UnitTime } from "./measure.ts";
 export { Miner, type MinerOptions, type ShownPartition } from "./miner.ts";
 export type { MinerReport } from "./report.ts";
-export { missingUnits, planSealing, sealPartitions } from "./sealing.ts";
+export { type SealingOptions, isWhole, planSealing, sealPartitions, unitsToSeal } from "./sealing.ts";
 export type { Answering } from "./service.ts";

@@ -6,6 +6,7 @@
  * that a score hangs on is in the miners' ledgers, so that a restart changes nothing. A chain that is away stops nothing
  * but weights.
  */
+export { type AllocatedMiner, allocateHashes } from "./allocate.ts";
 export { type Ledgers, openLedgers } from "./ledgers.ts";
 export type { MinerRow, ValidatorReport } from "./report.ts";
 export { openUnitComputer, type UnitComputer } from "./units.ts";
