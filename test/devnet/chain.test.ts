@@ -149,6 +149,18 @@ describe("author_submitAndWatchExtrinsic", () => {
   });
 });
 
+describe("an extrinsic is accepted", () => {
+  test("whatever the length of what is signed: up to 256 bytes as they are, longer ones hashed", async () => {
+    // Around a remark of 80 bytes the payload crosses 256.
+    for (const length of [0, ...Array.from({ length: 40 }, (_, i) => 150 + i), 1000]) {
+      const remark = client.api.tx.system!.remark!(`0x${"00".repeat(length)}`) as Tx;
+      const hex = (await remark.signAsync(key("//Rich"), { nonce: -1 })).toHex();
+      expect(await send(hex), `remark of ${length} bytes`).toBe("accepted");
+      client.chain.produceBlocks(1);
+    }
+  });
+});
+
 describe("an extrinsic is refused", () => {
   const BAD_PROOF = "1010: Transaction has a bad signature";
 

@@ -112,14 +112,19 @@ export async function startChain(options: ChainOptions): Promise<DevnetChain> {
 }
 
 function neuronViews({ state }: Blocks, netuid: number): NeuronView[] {
+  const permits = items.ValidatorPermit.get(state, netuid);
+  const incentives = items.Incentive.get(state, netuid);
+  const dividends = items.Dividends.get(state, netuid);
+  const emissions = items.Emission.get(state, netuid);
+  const updates = items.LastUpdate.get(state, netuid);
   return Array.from({ length: items.SubnetworkN.get(state, netuid) }, (_, uid) => ({
     uid,
     hotkey: addressOf(items.Keys.get(state, netuid, uid)),
-    hasValidatorPermit: items.ValidatorPermit.get(state, netuid)[uid]!,
-    incentive: items.Incentive.get(state, netuid)[uid]!,
-    dividends: items.Dividends.get(state, netuid)[uid]!,
-    emission: items.Emission.get(state, netuid)[uid]!,
+    hasValidatorPermit: permits[uid]!,
+    incentive: incentives[uid]!,
+    dividends: dividends[uid]!,
+    emission: emissions[uid]!,
     weights: items.Weights.get(state, netuid, uid).map(([to, weight]) => ({ uid: to, weight })),
-    lastUpdate: Number(items.LastUpdate.get(state, netuid)[uid]!),
+    lastUpdate: Number(updates[uid]!),
   }));
 }
