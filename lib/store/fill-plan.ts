@@ -10,6 +10,10 @@ import { sealMemoryBytes } from "../native/mod.ts";
 /** Most units of one batch: 2 GiB, runs of 128 KiB, half a minute of one core lost by a kill. */
 const BATCH_UNITS_MAX = 64;
 
+/** A fill is cut into this many rounds if that leaves batches of at least so many units: one unit of each batch is computed twice. */
+const ROUNDS_WANTED = 8;
+const BATCH_UNITS_FINE = 16;
+
 /** Beside its units, what one worker takes: the thread's own interpreter. */
 const WORKER_BYTES = 16 * 2 ** 20;
 
@@ -63,8 +67,10 @@ export function planFill({ workersWanted, cores, memoryBytes, unitCount, profile
   const cappedBy = workers < wanted ? "memory" : wanted === workersWanted ? "nothing" : wanted === cores ? "cores" : "work";
   let batchMax = Math.min(BATCH_UNITS_MAX, profile.unitsPerSector);
   while (fillMemory(workers, batchMax, profile) > memoryBytes) batchMax--;
-  // As many full rounds of all workers as needed, each batch of the last round as large as those before.
-  const rounds = Math.max(1, Math.ceil(unitCount / (workers * batchMax)));
+  // As many full rounds of all workers as needed, each batch of the last round as large as those before; more of them where
+  // the whole fill is short, so that a stop loses a part of it and not all.
+  const finer = Math.min(ROUNDS_WANTED, Math.floor(unitCount / (workers * BATCH_UNITS_FINE)));
+  const rounds = Math.max(1, finer, Math.ceil(unitCount / (workers * batchMax)));
   const batchUnits = Math.max(1, Math.ceil(unitCount / (workers * rounds)));
   return { workers, batchUnits, memoryBytes: fillMemory(workers, batchUnits, profile), cappedBy };
 }

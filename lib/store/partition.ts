@@ -10,7 +10,7 @@
 import { existsSync } from "node:fs";
 import { constants, open, rm, type FileHandle } from "node:fs/promises";
 import { join } from "node:path";
-import { BtstoreError, SEAL_PROFILE, STRIPE_BYTES, assertInteger, concat, formatSize, hasSystemCode, type SealProfile, type Ss58 } from "../core/mod.ts";
+import { BtstoreError, DIGEST_BYTES, SEAL_PROFILE, STRIPE_BYTES, assertInteger, concat, formatSize, hasSystemCode, type SealProfile, type Ss58 } from "../core/mod.ts";
 import { merklePath } from "../native/mod.ts";
 import { geometryOf, sealSeed, sectorAt, sectorOfStripe, type Geometry, type Sector } from "../space/mod.ts";
 import { RESEAL_REMEDY, storeFailure } from "./failure.ts";
@@ -69,9 +69,10 @@ export class Partition {
     this.records = records;
     this.#data = data;
     const { chunkCount, wantedChunkCount } = records.layout();
-    this.#geometry = geometryOf(chunkCount, this.profile);
-    this.#wanted = geometryOf(wantedChunkCount, this.profile);
-    for (const sector of records.sectors()) this.#sectors.set(sector.sectorIndex, sector);
+    this.#geometry = recordedGeometry(chunkCount, this.profile);
+    this.#wanted = recordedGeometry(wantedChunkCount, this.profile);
+    // A row that cannot be right counts as not sealed: the next fill hashes the sector's units and records it anew.
+    for (const record of records.sectors()) if (this.#isPossible(record)) this.#sectors.set(record.sectorIndex, record);
   }
 
   /**
@@ -242,7 +243,7 @@ export class Partition {
     const stripesHere = Math.min(STRIPES_PER_GROUP, sector.stripeCount - group * STRIPES_PER_GROUP);
     const stripeRoots = this.records.stripeRoots(sector.index, group);
     const groupRoots = this.records.groupRoots(sector.index);
-    if (stripeRoots?.length !== stripesHere * 32 || groupRoots?.length !== groupCount * 32) return null;
+    if (stripeRoots?.length !== stripesHere * DIGEST_BYTES || groupRoots?.length !== groupCount * DIGEST_BYTES) return null;
     return { stripeRoots, groupRoots };
   }
 
@@ -327,6 +328,10 @@ export class Partition {
     this.records.close();
   }
 
+  #isPossible({ sectorIndex, unitCount, root }: SectorRecord): boolean {
+    return sectorIndex >= 0 && sectorIndex < this.#geometry.sectorCount && unitCount === sectorAt(this.#geometry, sectorIndex).unitCount && root.length === DIGEST_BYTES;
+  }
+
   /** Leading sectors that lie the same in the present and the wanted shape. */
   #keptSectors(): number {
     const [now, wanted] = [this.#geometry, this.#wanted];
@@ -360,18 +365,25 @@ export class Partition {
 
   /** Where the last sector ends that holds a sealed unit. */
   #sealedEnd(): number {
-    const last = this.records.lastUnit();
+    const last = this.records.lastUnit(this.#geometry.unitCount);
     if (last < 0) return 0;
-    const index = Math.floor(last / this.profile.unitsPerSector);
-    if (index >= this.#geometry.sectorCount) return this.#geometry.byteLength;
-    const sector = sectorAt(this.#geometry, index);
+    const sector = sectorAt(this.#geometry, Math.floor(last / this.profile.unitsPerSector));
     return sector.byteOffset + sector.byteLength;
+  }
+}
+
+/** The shape for a recorded chunk count, which may have rotted. */
+function recordedGeometry(chunkCount: number, profile: SealProfile): Geometry {
+  try {
+    return geometryOf(chunkCount, profile);
+  } catch (error) {
+    throw new BtstoreError("corrupt", `Cannot use the partition: its hashes file records ${chunkCount} chunks, which no partition has; ${RESEAL_REMEDY}`, { cause: error });
   }
 }
 
 /** Opens the data file; makes it only where nothing is sealed that it should hold. */
 async function openData(path: string, records: Records, mode: OpenMode): Promise<FileHandle> {
-  const mayCreate = mode !== "read" && records.lastUnit() < 0;
+  const mayCreate = mode !== "read" && records.lastUnit(Number.MAX_SAFE_INTEGER) < 0;
   try {
     return await open(path, mode === "read" ? constants.O_RDONLY : constants.O_RDWR | (mayCreate ? constants.O_CREAT : 0), 0o644);
   } catch (error) {

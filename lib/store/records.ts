@@ -60,7 +60,11 @@ const TABLES = `
   CREATE TABLE IF NOT EXISTS own_declarations (serial INTEGER PRIMARY KEY, bytes BLOB NOT NULL, created_ms INTEGER NOT NULL) STRICT;
 `;
 
-/** What is recorded of one partition. Every method is one transaction, on disk when it returns. */
+/**
+ * What is recorded of one partition. Every method is one transaction. On disk when it returns, except what is sealed: a
+ * power cut may take back the latest of that, which is then sealed again, and the thread that answers audits does not
+ * wait for a disk busy with filling. A serial goes to disk with all before it, so nothing is declared that could be taken back.
+ */
 export class Records {
   readonly #database: Database;
 
@@ -121,7 +125,7 @@ export class Records {
 
   /** Forgets one sector's roots and the given units of it, so that they are sealed again. */
   forget(sectorIndex: number, unitIndexes: readonly number[]): void {
-    this.#write(() => {
+    this.#note(() => {
       this.#forgetSectors(sectorIndex, sectorIndex);
       const remove = this.#database.query("DELETE FROM units WHERE unit_index = ?");
       for (const unitIndex of unitIndexes) remove.run(unitIndex);
@@ -129,14 +133,14 @@ export class Records {
   }
 
   addUnits(units: readonly UnitRecord[]): void {
-    this.#write(() => {
+    this.#note(() => {
       const insert = this.#database.query("INSERT OR REPLACE INTO units VALUES (?, ?, ?)");
       for (const { unitIndex, tag, digest } of units) insert.run(unitIndex, tag, digest);
     });
   }
 
   addSector(sectorIndex: number, unitCount: number, tree: SectorTree): void {
-    this.#write(() => {
+    this.#note(() => {
       this.#forgetSectors(sectorIndex, sectorIndex);
       this.#database.query("INSERT INTO group_roots VALUES (?, ?)").run(sectorIndex, tree.groupRoots);
       const insert = this.#database.query("INSERT INTO stripe_roots VALUES (?, ?)");
@@ -156,9 +160,9 @@ export class Records {
     return this.#rows<{ count: number }>("SELECT count(*) AS count FROM units WHERE unit_index BETWEEN ? AND ?", first, last)[0]!.count;
   }
 
-  /** The highest recorded unit; −1 if there is none. */
-  lastUnit(): number {
-    return this.#rows<{ last: number | null }>("SELECT max(unit_index) AS last FROM units")[0]!.last ?? -1;
+  /** The highest recorded unit below `unitCount`; −1 if there is none. */
+  lastUnit(unitCount: number): number {
+    return this.#rows<{ last: number | null }>("SELECT max(unit_index) AS last FROM units WHERE unit_index BETWEEN 0 AND ?", unitCount - 1)[0]!.last ?? -1;
   }
 
   /** All sealed sectors, in order. */
@@ -220,6 +224,16 @@ export class Records {
       return this.#database.transaction(change).immediate();
     } catch (error) {
       throw storeFailure(`write to "${this.#database.filename}"`, error);
+    }
+  }
+
+  /** Writes without waiting for the disk. */
+  #note(change: () => void): void {
+    this.#database.run("PRAGMA synchronous = NORMAL");
+    try {
+      this.#write(change);
+    } finally {
+      this.#database.run("PRAGMA synchronous = FULL");
     }
   }
 

@@ -4,7 +4,7 @@ import { readFile, readdir, rm, truncate, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { CHUNK_BYTES, type Ss58 } from "../../lib/core/mod.ts";
 import { SealPool } from "../../lib/native/mod.ts";
-import { MANIFEST_NAME, fillPartitions, hashesName, openHashes, openStore, readManifest, storeFolder, type Allotment, type StoreOptions } from "../../lib/store/mod.ts";
+import { MANIFEST_NAME, fillPartitions, hashesName, openHashes, openStore, readManifest, scrubPartition, storeFolder, type Partition, type Allotment, type StoreOptions } from "../../lib/store/mod.ts";
 import { GENESIS, MINER, TINY, address, keyIn, slowFill, withFolder } from "./fixture.ts";
 
 const pool = new SealPool({ workers: 2 });
@@ -112,7 +112,10 @@ describe("openStore()", () => {
     ["the hashes file is garbage", "damaged", (dir) => writeFile(join(dir, `hashes-${ONE}`), "x".repeat(9999))],
     ["the hashes file was emptied", "schema version 0", (dir) => truncate(join(dir, `hashes-${ONE}`), 0)],
     ["the state row is gone", "holds no state", (dir) => alter(dir, "DELETE FROM state")],
+    ["the chunk count is impossible", "records 9 chunks", (dir) => alter(dir, "UPDATE state SET chunk_count = 9")],
     ["a recorded unit lies outside the partition", "", (dir) => alter(dir, "INSERT INTO units VALUES (99999, x'00', x'00')")],
+    ["a recorded sector lies outside the partition", "", (dir) => alter(dir, "INSERT INTO sectors VALUES (99999, 1, x'00')")],
+    ["a sector's root is no digest", "", (dir) => alter(dir, "UPDATE sectors SET root = x'00'")],
   ];
   test.each(damages)("keeps the others working when %s, and begins anew when told", async (_, message, damage) => {
     await withSealed(async (dbPath, dir) => {
@@ -132,6 +135,35 @@ describe("openStore()", () => {
       await fillPartitions(store.partitions(), pool, OPTIONS);
       expect(store.partition(ONE)!.declared().roots).toEqual(rootsFor(ONE, 8));
       await store.close();
+    });
+  });
+
+  test("never mistakes a hashes file with a flipped bit: an error with a remedy, or found and put right", async () => {
+    await withSealed(async (dbPath, dir) => {
+      const path = join(dir, `hashes-${ONE}`);
+      const good = await readFile(path);
+      const outcomes = { refused: 0, opened: 0 };
+      for (let seed = 0; seed < 60; seed++) {
+        const bytes = Buffer.from(good);
+        const place = (seed * 7919 + (seed * seed * 31) % 1009) % bytes.length;
+        bytes[place]! ^= 1 << (seed % 8);
+        await writeFile(path, bytes);
+        try {
+          const store = await openStore(optionsIn(dbPath));
+          for (const { error } of store.problems()) expect(["corrupt", "usage", "disk"], `seed ${seed}: ${error.message}`).toContain(error.code);
+          const partition = store.partition(ONE);
+          outcomes[partition ? "opened" : "refused"]++;
+          if (partition) {
+            const code = await mend(partition).catch((error) => error.code);
+            if (code !== "corrupt") expect(partition.declared().roots, `seed ${seed}, byte ${place}`).toEqual(rootsFor(ONE, 8));
+          }
+          await store.close();
+        } finally {
+          for (const suffix of ["-wal", "-shm"]) await rm(path + suffix, { force: true });
+        }
+      }
+      expect(outcomes.refused).toBeGreaterThan(0);
+      expect(outcomes.opened).toBeGreaterThan(0);
     });
   });
 
@@ -203,6 +235,11 @@ describe("Store.applyPlan()", () => {
     });
   });
 });
+
+async function mend(partition: Partition): Promise<void> {
+  await scrubPartition(partition, { repair: pool });
+  await fillPartitions([partition], pool, OPTIONS);
+}
 
 function alter(dir: string, sql: string): void {
   const database = new Database(join(dir, hashesName(ONE)), { readwrite: true });
