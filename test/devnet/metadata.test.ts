@@ -1,6 +1,7 @@
 /** Holds what the embedded chain declares to the recorded facts of the real runtime. */
 import { beforeAll, describe, expect, test } from "bun:test";
 import { existsSync, readFileSync } from "node:fs";
+import { Metadata, TypeRegistry } from "@polkadot/types";
 import { cryptoWaitReady } from "@polkadot/util-crypto";
 import { encodeMetadata } from "../../lib/devnet/chain/metadata.ts";
 import { PALLETS, subtensorFacts } from "../vectors/extract-subtensor.ts";
@@ -55,6 +56,18 @@ describe("encodeMetadata()", () => {
   test("puts the chain's own block time into Aura.SlotDuration", () => {
     const fast = runtimeFacts(encodeMetadata(15, { blockMs: 200 })!, ["Aura"]);
     expect(fast.pallets.Aura!.constants.SlotDuration!.value).toBe("0xc800000000000000");
+  });
+
+  test("says the same in version 14, for clients that read no other", () => {
+    const registry = new TypeRegistry();
+    const metadata = new Metadata(registry, encodeMetadata(14, FINNEY)!);
+    registry.setMetadata(metadata, undefined, undefined, true);
+    expect(metadata.version).toBe(14);
+    expect(metadata.asV14.pallets.map(({ name }) => name.toString())).toEqual(Object.keys(ours.pallets));
+    // set_weights(netuid 1, dests [2], weights [3], version_key 4)
+    const call = registry.createType("Call", `0x07000100040200040300${"04".padEnd(16, "0")}`);
+    expect(`${call.section}.${call.method}`).toBe("subtensorModule.setWeights");
+    expect(call.args.map((arg) => arg.toJSON())).toEqual([1, [2], [3], 4]);
   });
 
   test("offers versions 14 and 15 only", () => {

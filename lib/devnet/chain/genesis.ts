@@ -44,7 +44,7 @@ export type GenesisOptions = {
 };
 
 /** //Alice, the sudo key of every development chain. */
-export const ALICE = "5GrwvaEF5zXb26Fz9rcQpDWS57CtERHpNehXCPcNoHGKutQY" as Ss58;
+const ALICE = "5GrwvaEF5zXb26Fz9rcQpDWS57CtERHpNehXCPcNoHGKutQY" as Ss58;
 const ALICE_RAO = 1_000_000n * items.TAO;
 const STAKE_THRESHOLD = 1000n * items.TAO;
 

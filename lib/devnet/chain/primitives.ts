@@ -37,7 +37,7 @@ export const NO_WEIGHT = { ref_time: 0n, proof_size: 0n };
 const unit = (index: number) => ({ index, fields: [] as const });
 
 export const DispatchClass = enumeration("frame_support::dispatch::DispatchClass", { Normal: unit(0), Operational: unit(1), Mandatory: unit(2) });
-export const Pays = enumeration("frame_support::dispatch::Pays", { Yes: unit(0), No: unit(1) });
+const Pays = enumeration("frame_support::dispatch::Pays", { Yes: unit(0), No: unit(1) });
 export const DispatchEventInfo = struct("frame_system::DispatchEventInfo", { weight: Weight, class: DispatchClass, pays_fee: Pays });
 
 const ModuleError = struct("sp_runtime::ModuleError", { index: U8, error: fixedBytes(4) });

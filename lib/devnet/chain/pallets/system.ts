@@ -30,7 +30,7 @@ const Phase = enumeration("frame_system::Phase", {
 });
 
 /** The record type of `System.Events` over the runtime's event type. */
-export function eventRecord<E>(runtimeEvent: Codec<E>) {
+function eventRecord<E>(runtimeEvent: Codec<E>) {
   const record = struct("frame_system::EventRecord", { phase: Phase, event: runtimeEvent, topics: vec(H256) });
   return {
     ...record,
