@@ -36,7 +36,7 @@ export const alloc = command("alloc", async (run: Run<"alloc">) => {
       print(planTable(plan, flags.restart));
       print(`\n${await planWords(run, plan, fill, unitCount)}`);
     }
-    advise(run, plan);
+    if (flags.size !== null && plan.budgetBytes < flags.size) run.log.warn(`The budget is ${formatSize(plan.budgetBytes)}, not the ${formatSize(flags.size)} of --size: the disk or --threshold allows no more`);
     if (isChange && !flags.no_prompt && !(await confirm(run.screen, question(store, plan, flags.restart), "--no_prompt", run.signal))) {
       throw new BtstoreError("cancelled", "Nothing was changed");
     }
@@ -105,30 +105,30 @@ function roundTao(stake: bigint): bigint {
 }
 
 /** What it will take, in lines for people. */
-async function planWords({ flags, signal }: Run<"alloc">, { budgetBytes, space, allotments }: AllocationPlan, fill: FillPlan, unitCount: number): Promise<string> {
+async function planWords({ flags, signal }: Run<"alloc">, plan: AllocationPlan, fill: FillPlan, unitCount: number): Promise<string> {
+  const { budgetBytes, space, allotments } = plan;
   const bytes = allotments.reduce((sum, { chunkCount }) => sum + chunkCount, 0) * CHUNK_BYTES;
-  const lines = [`Budget    ${formatSize(budgetBytes)} of the ${formatSize(space.freeBytes + space.takenBytes)} this disk has for us (free, or taken by our partitions); ${formatSize(bytes)} of it in partitions`];
-  if (unitCount === 0) return [...lines, "To seal   nothing"].join("\n");
+  const lines = [`Budget    ${formatSize(budgetBytes)} of the ${formatSize(space.freeBytes + space.takenBytes)} there are (free, or in our partitions); ${formatSize(bytes)} in whole units`];
+  if (unitCount === 0) return [...lines, "To seal   nothing", ...adviceWords(plan)].join("\n");
   const isTimed = unitCount >= TIMED_UNITS && !flags.no_prompt;
   const time = isTimed ? `, about ${formatDuration((unitCount * (await measureUnit(signal)).unitMs) / fill.workers)}` : "";
   lines.push(`To seal   ${unitCount} unit${unitCount === 1 ? "" : "s"}${time}`);
   const caps = { nothing: "", cores: "; capped by the cores there are", memory: "; capped by the memory that is free", work: "; there is no work for more" };
   lines.push(`Workers   ${fill.workers} of ${flags.workers} allowed${caps[fill.cappedBy]}`);
   lines.push(`Memory    ${formatSize(fill.memoryBytes)}`);
-  return lines.join("\n");
+  return [...lines, ...adviceWords(plan)].join("\n");
 }
 
-/** What small partitions earn, and how to get larger ones; and a cap that the disk cannot reach. */
-function advise({ flags, log }: Run<"alloc">, { advice, budgetBytes, shares }: AllocationPlan): void {
-  if (flags.size !== null && budgetBytes < flags.size) log.warn(`The budget is ${formatSize(budgetBytes)}, not the ${formatSize(flags.size)} of --size: the disk or --threshold allows no more`);
-  if (advice === null) return;
-  const { belowCount, sectorBytes, threshold } = advice;
-  const remedy = threshold <= 1
-    ? `--threshold ${threshold} (${formatSize(advice.budgetBytes)}) gives each validator one`
-    : `this disk is too small to give each validator one: that takes ${formatSize(advice.budgetBytes)}`;
-  log.warn(
-    `${belowCount} of ${shares.length} partitions are below one full sector (${formatSize(sectorBytes)}). They earn by their few bytes, so next to nothing, and are the ones that are cheap to regenerate; ${remedy}`,
-  );
+/** What small partitions earn, and how to get larger ones. */
+function adviceWords({ advice, shares }: AllocationPlan): string[] {
+  if (advice === null) return [];
+  const { belowCount, sectorBytes, budgetBytes, threshold } = advice;
+  return [
+    `Advice    ${belowCount} of ${shares.length} partitions are below one full sector (${formatSize(sectorBytes)}): they earn by their few bytes, next to nothing`,
+    threshold <= 1
+      ? `          --threshold ${threshold} (${formatSize(budgetBytes)}) gives each validator a full sector`
+      : `          this disk is too small to give each validator a full sector: that takes ${formatSize(budgetBytes)}`,
+  ];
 }
 
 function question(store: Store, { allotments }: AllocationPlan, isRestart: boolean): string {

@@ -8,7 +8,7 @@
 
 /** Every command a flag may belong to. A command exists once `cmd/commands.ts` lists it. */
 export const COMMAND_NAMES = [
-  "devnet", "mine", "validate", "alloc", "verify", "status", "bench",
+  "devnet", "devnet-cheater", "mine", "validate", "alloc", "verify", "status", "bench",
   "wallet new-coldkey", "wallet new-hotkey", "wallet list",
 ] as const;
 export type CommandName = (typeof COMMAND_NAMES)[number];
@@ -17,7 +17,8 @@ export type CommandName = (typeof COMMAND_NAMES)[number];
 export type FlagType =
   | { readonly kind: "switch" }
   | { readonly kind: "text" }
-  | { readonly kind: "choice"; readonly choices: readonly string[] }
+  /** One or more of these, separated by commas. */
+  | { readonly kind: "choices"; readonly choices: readonly string[] }
   /** Bytes: `500GB`, `1.5TiB`. */
   | { readonly kind: "size" }
   | { readonly kind: "integer"; readonly min: number; readonly max: number }
@@ -44,12 +45,12 @@ const onOff = { kind: "switch" } as const;
 const commaList = { kind: "list", repeats: false } as const;
 const repeated = { kind: "list", repeats: true } as const;
 const integer = (min: number, max: number) => ({ kind: "integer", min, max }) as const;
-const choice = <const C extends readonly string[]>(...choices: C) => ({ kind: "choice", choices }) as const;
+const choices = <const C extends readonly string[]>(...choices: C) => ({ kind: "choices", choices }) as const;
 
 const ALL = COMMAND_NAMES;
-const ROLES = ["mine", "validate", "alloc", "verify", "status"] as const;
-const CHAIN_USERS = ["mine", "validate", "alloc", "status"] as const;
-const MINERS = ["mine", "alloc"] as const;
+const ROLES = ["mine", "devnet-cheater", "validate", "alloc", "verify", "status"] as const;
+const CHAIN_USERS = ["mine", "devnet-cheater", "validate", "alloc", "status"] as const;
+const MINERS = ["mine", "devnet-cheater", "alloc"] as const;
 const NEW_KEYS = ["wallet new-coldkey", "wallet new-hotkey"] as const;
 
 export const FLAGS = {
@@ -69,17 +70,20 @@ export const FLAGS = {
   no_prompt: { type: onOff, default: false, environment: ["BTSTORE_NO_PROMPT"], commands: ["alloc"], meaning: "do not ask for confirmation" },
   validator: { type: onOff, default: false, environment: ["BTSTORE_VALIDATOR"], commands: ["alloc"], meaning: "allocate as a validator: only hash files" },
   "allocate.all": { type: onOff, default: false, environment: ["BTSTORE_ALLOCATE_ALL"], commands: MINERS, meaning: "partitions for every hotkey, not only for those with a validator permit" },
-  "axon.port": { type: integer(1, 65_535), default: 8091, environment: ["BT_AXON_PORT"], commands: ["mine"], meaning: "port to listen on" },
-  "axon.ip": { type: text, default: "[::]", environment: ["BT_AXON_IP"], commands: ["mine"], meaning: "address to listen on" },
-  "axon.external_ip": { type: text, default: null, environment: ["BT_AXON_EXTERNAL_IP"], commands: ["mine"], meaning: "address to announce on chain; found out unless given" },
-  "axon.external_port": { type: integer(1, 65_535), default: null, environment: ["BT_AXON_EXTERNAL_PORT"], commands: ["mine"], meaning: "port to announce on chain; the port listened on unless given" },
+  "axon.port": { type: integer(1, 65_535), default: 8091, environment: ["BT_AXON_PORT"], commands: ["mine", "devnet-cheater"], meaning: "port to listen on" },
+  "axon.ip": { type: text, default: "[::]", environment: ["BT_AXON_IP"], commands: ["mine", "devnet-cheater"], meaning: "address to listen on" },
+  "axon.external_ip": { type: text, default: null, environment: ["BT_AXON_EXTERNAL_IP"], commands: ["mine", "devnet-cheater"], meaning: "address to announce on chain; found out unless given" },
+  "axon.external_port": { type: integer(1, 65_535), default: null, environment: ["BT_AXON_EXTERNAL_PORT"], commands: ["mine", "devnet-cheater"], meaning: "port to announce on chain; the port listened on unless given" },
   "blacklist.hotkeys": { type: commaList, default: [], environment: ["BTSTORE_BLACKLIST_HOTKEYS"], commands: ["mine"], meaning: "hotkeys to refuse, separated by commas" },
   once: { type: onOff, default: false, environment: ["BTSTORE_ONCE"], commands: ["validate"], meaning: "run one round and end" },
   repair: { type: onOff, default: false, environment: ["BTSTORE_REPAIR"], commands: ["verify"], meaning: "seal filler again that no longer matches its hashes" },
   miners: { type: integer(1, 64), default: 3, environment: ["BTSTORE_MINERS"], commands: ["devnet"], meaning: "miners to start" },
   validators: { type: integer(1, 16), default: 1, environment: ["BTSTORE_VALIDATORS"], commands: ["devnet"], meaning: "validators to start" },
   rounds: { type: integer(1, 1_000_000), default: null, environment: ["BTSTORE_ROUNDS"], commands: ["devnet"], meaning: "end after this many rounds; goes on until stopped unless given" },
-  cheat: { type: choice("regenerate", "drop", "overclaim", "steer"), default: null, environment: ["BTSTORE_CHEAT"], commands: ["devnet"], meaning: "replace one miner by this cheat; all are honest unless given" },
+  cheat: { type: choices("regenerate", "drop", "overclaim", "steer"), default: [], environment: ["BTSTORE_CHEAT"], commands: ["devnet", "devnet-cheater"], meaning: "replace one miner by this cheat; several, separated by commas, replace one each" },
+  liar: { type: onOff, default: false, environment: ["BTSTORE_LIAR"], commands: ["devnet"], meaning: "let the last of two or more validators give all its weight to the last miner" },
+  friend: { type: text, default: null, environment: [], commands: ["devnet-cheater"], meaning: "hotkey a lying validator gives all its weight to" },
+  block_time: { type: integer(20, 12_000), default: null, environment: ["BTSTORE_BLOCK_TIME"], commands: ["devnet"], meaning: "milliseconds from block to block, instead of --time_scale" },
   time_scale: { type: integer(1, 240), default: 60, environment: ["BTSTORE_TIME_SCALE"], commands: ["devnet"], meaning: "how many times faster than 12 s blocks the chain runs; deadlines never scale" },
   no_password: { type: onOff, default: false, environment: ["BTSTORE_NO_PASSWORD"], commands: ["wallet new-coldkey"], meaning: "store the coldkey unencrypted" },
   overwrite: { type: onOff, default: false, environment: ["BTSTORE_OVERWRITE"], commands: NEW_KEYS, meaning: "replace a key file that exists; the old key is lost" },
@@ -89,14 +93,14 @@ export const FLAGS = {
   "logging.trace": { type: onOff, default: false, environment: ["BT_LOGGING_TRACE"], commands: ALL, meaning: "say everything" },
   "logging.json": { type: onOff, default: false, environment: ["BTSTORE_LOGGING_JSON"], commands: ALL, meaning: "log lines as JSON" },
   "logging.logging_dir": { type: text, default: null, environment: ["BT_LOGGING_LOGGING_DIR", "BT_LOGGING_DIR"], commands: ALL, meaning: "folder that also gets the log, as JSON lines; none unless given" },
-  "logging.interval": { type: integer(1, 86_400), default: 60, environment: ["BTSTORE_LOGGING_INTERVAL"], commands: ["mine", "validate"], meaning: "seconds between two status lines" },
+  "logging.interval": { type: integer(1, 86_400), default: 60, environment: ["BTSTORE_LOGGING_INTERVAL"], commands: ["mine", "devnet-cheater", "validate", "devnet"], meaning: "seconds between two status lines" },
 } as const satisfies Record<string, Flag>;
 
 export type FlagName = keyof typeof FLAGS;
 
 type Read<T extends FlagType> = T extends { kind: "switch" } ? boolean
   : T extends { kind: "size" | "integer" | "fraction" } ? number
-  : T extends { kind: "choice"; choices: readonly (infer C)[] } ? C
+  : T extends { kind: "choices"; choices: readonly (infer C)[] } ? readonly C[]
   : T extends { kind: "list" } ? readonly string[]
   : string;
 
@@ -126,7 +130,7 @@ export function valueHint({ type }: Flag): string | null {
   switch (type.kind) {
     case "switch": return null;
     case "text": return "TEXT";
-    case "choice": return type.choices.join("|");
+    case "choices": return `${type.choices.join("|")},…`;
     case "size": return "SIZE";
     case "integer": return `${type.min}-${type.max}`;
     case "fraction": return "FRACTION";

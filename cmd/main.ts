@@ -15,7 +15,7 @@ import { version } from "../package.json";
 import { BtstoreError, describeError, type Log } from "../lib/core/mod.ts";
 import { closest } from "./closest.ts";
 import type { CommonFlags, Run } from "./command.ts";
-import { COMMANDS, EXISTING } from "./commands.ts";
+import { COMMANDS, EXISTING, RUNNABLE } from "./commands.ts";
 import type { CommandName } from "./flags.ts";
 import { commandHelp, groupHelp } from "./help.ts";
 import { print } from "./output.ts";
@@ -89,7 +89,7 @@ type Tree = CommandDef & { readonly subCommands: Record<string, Tree | Leaf> };
 function tree(): Tree {
   const group = (name: string): Tree => defineCommand({ meta: { name }, subCommands: {} }) as Tree;
   const root = group("btstore");
-  for (const words of EXISTING) {
+  for (const words of RUNNABLE) {
     const path = words.split(" ");
     let at = root;
     for (const word of path.slice(0, -1)) at = (at.subCommands[word] ??= group(word)) as Tree;

@@ -148,7 +148,7 @@ function* flatten(table: object, prefix: string): Generator<[string, unknown]> {
 function readToml(flag: Flag, value: unknown, place: string): Value {
   if (flag.type.kind === "switch" && typeof value === "boolean") return value;
   if (flag.type.kind === "list" && Array.isArray(value) && value.every((item) => typeof item === "string")) return value;
-  const isNumeric = flag.type.kind === "size" || flag.type.kind === "integer" || flag.type.kind === "fraction" || flag.type.kind === "choice";
+  const isNumeric = flag.type.kind === "size" || flag.type.kind === "integer" || flag.type.kind === "fraction";
   if (typeof value === "string" || (isNumeric && typeof value === "number")) return readText(flag, String(value), place);
   throw badValue(place, flag, JSON.stringify(value) ?? "nothing");
 }
@@ -164,7 +164,10 @@ function valueOf({ type }: Flag, text: string): Value | null {
   switch (type.kind) {
     case "switch": return /^(true|1|yes|on)$/i.test(text) ? true : /^(false|0|no|off)$/i.test(text) ? false : null;
     case "text": return text === "" ? null : text;
-    case "choice": return type.choices.includes(text) ? text : null;
+    case "choices": {
+      const items = itemsOf(text);
+      return items.length > 0 && items.every((item) => type.choices.includes(item)) ? items : null;
+    }
     case "size": {
       const bytes = parseSize(text);
       return bytes === null || bytes === 0 ? null : bytes;
@@ -177,15 +180,20 @@ function valueOf({ type }: Flag, text: string): Value | null {
       const number = /^(\d+\.?\d*|\.\d+)(e-?\d+)?$/i.test(text) ? Number(text) : Number.NaN;
       return number > 0 && number <= 1 ? number : null;
     }
-    case "list": return text.split(",").map((item) => item.trim()).filter((item) => item !== "");
+    case "list": return itemsOf(text);
   }
+}
+
+/** What stands between commas, without spaces around it and without nothings. */
+function itemsOf(text: string): string[] {
+  return text.split(",").map((item) => item.trim()).filter((item) => item !== "");
 }
 
 function wanted({ type }: Flag): string {
   switch (type.kind) {
     case "switch": return "true or false";
     case "text": return "a text";
-    case "choice": return `one of ${type.choices.join(", ")}`;
+    case "choices": return `${type.choices.join(", ")} or several of them separated by commas`;
     case "size": return "a size such as 500GB or 1.5TiB";
     case "integer": return `a whole number from ${type.min} to ${type.max}`;
     case "fraction": return "a number above 0 and at most 1";

@@ -44,6 +44,8 @@ export type StartedProcess = {
 export type StartOptions = {
   /** Lowest CPU priority, for it and all its threads. */
   readonly lowPriority: boolean;
+  /** Added to its environment or, with undefined, removed from it. */
+  readonly environment?: Readonly<Record<string, string | undefined>>;
   /** One line of its stdout, without its end. */
   onLine(line: string): void;
   /** One line of its stderr. */
@@ -59,7 +61,7 @@ export function startSelf(words: readonly string[], options: StartOptions): Star
   // Threads inherit the priority of the thread that makes them, so it has to be set before the program starts.
   const nice = options.lowPriority ? Bun.which("nice") : null;
   // In a session of its own: a Ctrl-C at the terminal reaches only us, and we stop the child once. Two would end it at once.
-  const child = Bun.spawn(nice === null ? line : [nice, "-n", "19", ...line], { env: childEnvironment(), detached: true, stdin: "ignore", stdout: "pipe", stderr: "pipe" });
+  const child = Bun.spawn(nice === null ? line : [nice, "-n", "19", ...line], { env: childEnvironment(options.environment), detached: true, stdin: "ignore", stdout: "pipe", stderr: "pipe" });
   if (options.lowPriority && nice === null) setPriority(child.pid, constants.priority.PRIORITY_LOW);
   const read = Promise.all([eachLine(child.stdout, options.onLine), eachLine(child.stderr, options.onLogLine)]);
   const exited = child.exited.then(async (status) => {

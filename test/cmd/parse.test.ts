@@ -76,7 +76,7 @@ describe("parseCommandLine()", () => {
     expect(flags.restart).toBe(true);
     expect(flags["blacklist.hotkeys"]).toEqual(["a", "b"]);
     expect(flags.db_path).toEqual(["/x,y", "/z"]);
-    expect(parseCommandLine("devnet", ["--cheat", "drop"], {}).flags.cheat).toBe("drop");
+    expect(parseCommandLine("devnet", ["--cheat", "drop, steer"], {}).flags.cheat).toEqual(["drop", "steer"]);
   });
 
   test("prefers flag to environment to file to default, and says which it was", () => {
