@@ -17,13 +17,16 @@ import { parseArgs } from "node:util";
 import { CHUNK_BYTES, DIGEST_BYTES, PIECES_PER_CHUNK, SEAL_PROFILE, concat, toHex, u16le, u32le, utf8 } from "../../lib/core/mod.ts";
 import { SealPool, argon2d, cpuLevel, type UnitSpec } from "../../lib/native/mod.ts";
 
+/** MiB of filler per second of the clock, and per second that the process had a core: the same on a machine of one's own. */
+export type Rate = { readonly perSecond: number; readonly perCoreSecond: number };
+
+/** One rate per round. */
 export type FillFigures = {
-  /** MiB of filler per second, one entry per round. */
-  readonly bare: number[];
-  readonly sealedByOne: number[];
-  readonly sealedByTwo: number[];
+  readonly bare: Rate[];
+  readonly sealedByOne: Rate[];
+  readonly sealedByTwo: Rate[];
   /** Empty where there is no C library. */
-  readonly libargon2: number[];
+  readonly libargon2: Rate[];
   /** SHA-256 over the tags of one sealed batch: the work was done, and is the same everywhere. */
   readonly digest: string;
 };
@@ -66,15 +69,17 @@ function spec(index: number, chunks: number, passes: number): UnitSpec {
   return { password: utf8("5".repeat(96)), salt: concat(utf8("btstore1"), u16le(1), u32le(index), u16le(chunks)), chunks, passes };
 }
 
-/** MiB per second of something that makes `mebibytes`. */
-async function rate(mebibytes: number, run: () => unknown): Promise<number> {
+/** The rate of something that makes `mebibytes`. */
+async function rate(mebibytes: number, run: () => unknown): Promise<Rate> {
   const start = performance.now();
+  const cpuStart = process.cpuUsage();
   await run();
-  return mebibytes / ((performance.now() - start) / 1000);
+  const { user, system } = process.cpuUsage(cpuStart);
+  return { perSecond: mebibytes / ((performance.now() - start) / 1e3), perCoreSecond: mebibytes / ((user + system) / 1e6) };
 }
 
 /** Seals one sector of `batches` × `units` units side by side into a new file, up to the end of its fsync. */
-async function sealAndSync(pool: SealPool, folder: string, { batches, units, chunks, passes }: { batches: number; units: number; chunks: number; passes: number }): Promise<{ rate: number; digest: string }> {
+async function sealAndSync(pool: SealPool, folder: string, { batches, units, chunks, passes }: { batches: number; units: number; chunks: number; passes: number }): Promise<{ rate: Rate; digest: string }> {
   const unitsPerSector = batches * units;
   const path = join(folder, "sector");
   const file = openSync(path, "w+");
@@ -155,10 +160,16 @@ function median(values: readonly number[]): number {
 
 /** The figures as text: medians, spreads, and ratios within the run. */
 export function describeFill(figures: FillFigures): string {
-  const line = (name: string, rates: readonly number[]) =>
-    `${name.padEnd(28)} ${median(rates).toFixed(1).padStart(7)} MiB/s  (${Math.min(...rates).toFixed(1)} to ${Math.max(...rates).toFixed(1)})`;
+  const line = (name: string, rates: readonly Rate[]) => {
+    const wall = rates.map((entry) => entry.perSecond);
+    return `${name.padEnd(28)} ${median(wall).toFixed(1).padStart(6)} MiB/s (${Math.min(...wall).toFixed(1)} to ${Math.max(...wall).toFixed(1)}), ${median(rates.map((entry) => entry.perCoreSecond)).toFixed(1)} per core second`;
+  };
   // Rounds are compared with themselves: neighbours on the machine slow all of a round.
-  const ratio = (name: string, over: readonly number[], under: readonly number[]) => `${name.padEnd(28)} ${median(over.map((value, i) => value / under[i]!)).toFixed(2).padStart(7)}`;
+  const ratio = (name: string, over: readonly Rate[], under: readonly Rate[], cores = 1) => {
+    const wall = median(over.map((entry, i) => entry.perSecond / under[i]!.perSecond));
+    const cpu = cores * median(over.map((entry, i) => entry.perCoreSecond / under[i]!.perCoreSecond));
+    return `${name.padEnd(28)} ${wall.toFixed(2).padStart(6)} by the clock, ${cpu.toFixed(2)} by core seconds`;
+  };
   const { bare, sealedByOne, sealedByTwo, libargon2 } = figures;
   return [
     line("bare kernel, one unit", bare),
@@ -166,7 +177,7 @@ export function describeFill(figures: FillFigures): string {
     line("sealed and synced, 2 workers", sealedByTwo),
     ...(libargon2.length > 0 ? [line("libargon2, huge pages", libargon2)] : []),
     ratio("sealed / bare", sealedByOne, bare),
-    ratio("2 workers / 1", sealedByTwo, sealedByOne),
+    ratio("2 workers / 1", sealedByTwo, sealedByOne, 2),
     ...(libargon2.length > 0 ? [ratio("bare / libargon2", bare, libargon2), ratio("sealed / libargon2", sealedByOne, libargon2)] : ["libargon2 is not installed: nothing to compare with"]),
     `tags ${figures.digest}`,
   ].join("\n");
