@@ -124,7 +124,7 @@ function adviceWords({ advice, shares }: AllocationPlan): string[] {
   if (advice === null) return [];
   const { belowCount, sectorBytes, budgetBytes, threshold } = advice;
   return [
-    `Advice    ${belowCount} of ${shares.length} partitions are below one full sector (${formatSize(sectorBytes)}): they earn by their few bytes, next to nothing`,
+    `Advice    ${belowCount} of ${shares.length} partitions are below one full sector (${formatSize(sectorBytes)}); so few bytes earn next to nothing`,
     threshold <= 1
       ? `          --threshold ${threshold} (${formatSize(budgetBytes)}) gives each validator a full sector`
       : `          this disk is too small to give each validator a full sector: that takes ${formatSize(budgetBytes)}`,
@@ -179,8 +179,8 @@ type Done = { readonly seconds: number; readonly unitCount: number; readonly fil
 function report({ flags }: Run<"alloc">, { ss58 }: Hotkey, store: Store, plan: AllocationPlan, outcome: PlanOutcome, { seconds, unitCount, fill }: Done): void {
   const partitions = store.partitions();
   if (!flags.json) {
-    const bytes = unitCount * SEAL_PROFILE.chunksPerUnit * CHUNK_BYTES;
-    const work = unitCount === 0 ? "Nothing was left to seal" : `Sealed ${formatSize(Math.min(bytes, sealedBytes(store)))} in ${formatDuration(seconds * 1000)}`;
+    const bytes = Math.min(unitCount * SEAL_PROFILE.chunksPerUnit * CHUNK_BYTES, sealedBytes(store));
+    const work = unitCount === 0 ? "Nothing was left to seal" : `Sealed ${formatSize(bytes)} in ${formatDuration(seconds * 1000)} (${formatSize(bytes / seconds)}/s)`;
     return print(`${work}: ${partitions.length} partition${partitions.length === 1 ? "" : "s"}, ${formatSize(sealedBytes(store))} at "${store.dir}"`);
   }
   printJson({

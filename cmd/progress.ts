@@ -45,6 +45,8 @@ class Meter {
 
   /** Takes a sample; keeps the newest one that is older than the window as its base. */
   sample(at: number): void {
+    // Waiting for its turn is no part of its rate.
+    if (this.#samples.length === 1 && this.done === this.#samples[0]!.done) this.#samples = [];
     this.#samples.push({ at, done: this.done });
     while (this.#samples.length > 2 && this.#samples[1]!.at < at - RATE_WINDOW_MS) this.#samples.shift();
   }
@@ -58,14 +60,21 @@ class Meter {
 
   text(): string {
     const share = this.total === 0 ? 1 : this.done / this.total;
-    const left = this.isComplete ? "done" : this.rate > 0 ? `${formatDuration(((this.total - this.done) / this.rate) * 1000)} left` : "";
-    return `${`${Math.floor(share * 100)}`.padStart(3)} %  ${formatSize(this.done)} of ${formatSize(this.total)}  ${formatSize(this.rate)}/s  ${left}`.trimEnd();
+    const left = this.isComplete ? "done" : this.rate > 0 ? `${formatSize(this.rate)}/s  ${formatDuration(((this.total - this.done) / this.rate) * 1000)} left` : "";
+    return `${`${Math.floor(share * 100)}`.padStart(3)} %  ${formatSize(this.done)} of ${formatSize(this.total)}  ${left}`.trimEnd();
   }
 
   cells(): string {
     const full = this.total === 0 ? BAR_CELLS : Math.floor((this.done / this.total) * BAR_CELLS);
     return "█".repeat(full) + "░".repeat(BAR_CELLS - full);
   }
+}
+
+/** Those that a terminal has room for: finished ones give way first, then the last. */
+function visible(meters: readonly Meter[], room: number): readonly Meter[] {
+  if (meters.length <= room) return meters;
+  const unfinished = meters.filter((meter) => !meter.isComplete);
+  return (unfinished.length > 0 ? unfinished : meters).slice(0, Math.max(0, room));
 }
 
 /**
@@ -83,7 +92,7 @@ export function openProgress(screen: Screen, mode: "auto" | "none", clock: Clock
     const now = clock.monotonic();
     sum.done = meters.reduce((total, meter) => total + meter.done, 0);
     for (const meter of [...meters, sum]) meter.sample(now);
-    const shown = meters.length > 1 ? [...meters, sum] : meters;
+    const shown = meters.length > 1 ? [...visible(meters, screen.footerRows - 1), sum] : meters;
     const width = Math.max(...shown.map(({ label }) => label.length));
     if (screen.isTerminal) screen.setFooter(shown.map((meter) => `${meter.label.padEnd(width)}  ${meter.cells()}  ${meter.text()}`));
     else if (now - lineAt >= LINE_MS || sum.done >= sum.total) {

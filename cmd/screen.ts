@@ -31,6 +31,11 @@ export class Screen {
     return this.#stream.columns || 100;
   }
 
+  /** Lines of a footer that fit: the terminal's but one, else 23. */
+  get footerRows(): number {
+    return Math.max(1, (this.#stream.rows || 24) - 1);
+  }
+
   /** Writes whole lines above the footer. */
   print(text: string): void {
     this.#stream.write(`${this.#erase()}${text}\n${this.#paint()}`);
@@ -56,7 +61,7 @@ export class Screen {
   }
 
   #paint(): string {
-    const shown = this.#footer.slice(0, Math.max(1, (this.#stream.rows || 24) - 1));
+    const shown = this.#footer.slice(0, this.footerRows);
     const wasHidden = this.#painted > 0;
     this.#painted = shown.length;
     if (shown.length === 0) return wasHidden ? SHOW_CURSOR : "";

@@ -82,7 +82,7 @@ describe("openProgress()", () => {
     progress.tick();
     expect(terminal.shown).toEqual([
       `first   ${"█".repeat(12)}${"░".repeat(12)}   50 %  50.0 MiB of 100 MiB  5.00 MiB/s  10 s left`,
-      `second  ${"█".repeat(16)}${"░".repeat(8)}   66 %  200 MiB of 300 MiB  0 B/s`,
+      `second  ${"█".repeat(16)}${"░".repeat(8)}   66 %  200 MiB of 300 MiB`,
       `all     ${"█".repeat(15)}${"░".repeat(9)}   62 %  250 MiB of 400 MiB  5.00 MiB/s  30 s left`,
     ]);
     first.finish();
@@ -121,6 +121,31 @@ describe("openProgress()", () => {
     }
     progress.close();
     expect(stream.text.trimEnd().split("\n").at(-1)).toContain(" 100 B/s");
+  });
+
+  test("counts no waiting into a bar's rate", () => {
+    const terminal = new Terminal(120, 24);
+    const clock = handClock();
+    const progress = openProgress(new Screen(terminal), "auto", clock);
+    const bar = progress.bar("late", 1000);
+    for (clock.at = 1000; clock.at <= 10_000; clock.at += 1000) progress.tick();
+    bar.set(100);
+    clock.at = 11_000;
+    progress.tick();
+    expect(terminal.shown[0]).toEndWith("100 B of 1000 B  100 B/s  9 s left");
+    progress.close();
+  });
+
+  test("keeps the sum and what is under way in sight where not all bars fit", () => {
+    const terminal = new Terminal(120, 5);
+    const clock = handClock();
+    const progress = openProgress(new Screen(terminal), "auto", clock);
+    const bars = Array.from({ length: 8 }, (_, i) => progress.bar(`bar${i}`, 100));
+    bars[0]!.finish();
+    bars[2]!.finish();
+    progress.tick();
+    expect(terminal.shown.map((line) => line.split(" ")[0]!)).toEqual(["bar1", "bar3", "bar4", "all"]);
+    progress.close();
   });
 
   test("says nothing in mode none, and takes a bar of nothing as done", () => {

@@ -7,13 +7,20 @@ import { fillMemory, planFill } from "../../lib/store/mod.ts";
 const GIB = 2 ** 30;
 
 describe("planFill()", () => {
-  test("gives every worker work: 16 units on 2 workers are 2 batches of 8, a sector on 2 workers 2 of 64", () => {
+  test("gives every worker work: 16 units on 2 workers are 2 batches of 8", () => {
     const base = { workersWanted: 2, cores: 2, memoryBytes: 16 * GIB };
     expect(planFill({ ...base, unitCount: 16 })).toMatchObject({ workers: 2, batchUnits: 8, cappedBy: "nothing" });
-    expect(planFill({ ...base, unitCount: 128 })).toMatchObject({ workers: 2, batchUnits: 64 });
+    expect(planFill({ ...base, unitCount: 12_800 })).toMatchObject({ workers: 2, batchUnits: 64 });
     expect(planFill({ ...base, memoryBytes: 3 * GIB, unitCount: 12_800 })).toMatchObject({ workers: 2, batchUnits: 43 });
     expect(planFill({ ...base, unitCount: 1 })).toMatchObject({ workers: 1, batchUnits: 1, cappedBy: "work" });
     expect(planFill({ ...base, unitCount: 0 })).toMatchObject({ workers: 1, batchUnits: 1 });
+  });
+
+  test("cuts a short fill finer, so that a stop loses a part of it", () => {
+    const base = { workersWanted: 2, cores: 2, memoryBytes: 16 * GIB };
+    expect(planFill({ ...base, unitCount: 31 })).toMatchObject({ batchUnits: 16 });
+    expect(planFill({ ...base, unitCount: 128 })).toMatchObject({ batchUnits: 16 });
+    expect(planFill({ ...base, unitCount: 512 })).toMatchObject({ batchUnits: 32 });
   });
 
   test("says what capped the workers", () => {
