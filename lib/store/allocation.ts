@@ -25,11 +25,20 @@ export type Space = {
   readonly takenBytes: number;
 };
 
+/**
+ * Bytes of a volume that are never filled: with the last byte gone, SQLite can no longer open what would have to be
+ * opened to make the partitions smaller, or to answer audits.
+ */
+export const SPARE_BYTES = 64 * 2 ** 20;
+
+/** Hashes files take one byte in about 7,000 of data; one in this many is left to them. */
+const METADATA_SHARE = 4096;
+
 /** A partition whose new size differs by less than one in this many stays as it is: 5 %. */
 const HYSTERESIS = 20;
 
 /**
- * Bytes all our partitions may take together.
+ * Bytes all our partitions may take together: the threshold's share, short of what the volume needs to stay usable.
  *
  * @param threshold Share of the space available to us, over 0 to 1.
  * @param sizeMax An absolute cap in bytes beside it.
@@ -37,7 +46,9 @@ const HYSTERESIS = 20;
  */
 export function allocationBudget(space: Space, threshold: number, sizeMax = Number.MAX_SAFE_INTEGER): number {
   if (!(threshold > 0 && threshold <= 1)) throw new RangeError(`threshold: expected over 0 to 1, got ${threshold}`);
-  return Math.min(Math.floor((space.freeBytes + space.takenBytes) * threshold), sizeMax);
+  const bytes = space.freeBytes + space.takenBytes;
+  const fillable = Math.max(0, Math.floor(bytes - bytes / METADATA_SHARE) - SPARE_BYTES);
+  return Math.min(Math.floor(bytes * threshold), fillable, sizeMax);
 }
 
 /**

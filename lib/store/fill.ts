@@ -8,6 +8,7 @@
 import { BtstoreError, DIGEST_BYTES, equalBytes, formatSize, systemClock, throwIfCancelled, type Clock, type Ss58 } from "../core/mod.ts";
 import type { SealBatch } from "../native/mod.ts";
 import { sectorAt, unitSpec, type Sector, type UnitSpec } from "../space/mod.ts";
+import { SPARE_BYTES } from "./allocation.ts";
 import { cutBatches } from "./fill-plan.ts";
 import { breathe, hashSector, sectorTree, unitDigest } from "./leaves.ts";
 import type { Partition } from "./partition.ts";
@@ -84,6 +85,8 @@ class Fill {
   readonly #stop = new AbortController();
   readonly #meter: RateMeter;
   #failure: { error: unknown } | null = null;
+  /** Disk space that running batches are going to take. */
+  readonly #reserved = new Map<Batch, number>();
   /** Bytes that running batches have computed. */
   readonly #inHand = new Map<Batch, number>();
 
@@ -142,6 +145,7 @@ class Fill {
 
   async #seal(batch: Batch): Promise<Uint8Array[]> {
     const { open, firstUnit, specs } = batch;
+    await this.#reserve(batch);
     try {
       return await this.#sealer.seal(
         {
@@ -162,7 +166,19 @@ class Fill {
       );
     } finally {
       this.#inHand.delete(batch);
+      this.#reserved.delete(batch);
     }
+  }
+
+  /** Stops before the disk is full to the last byte, which would leave no room to record or to make anything smaller. */
+  async #reserve(batch: Batch): Promise<void> {
+    const { partition } = batch.open.lane;
+    const unwritten = Math.max(0, partition.geometry.byteLength - (await partition.takenBytes()));
+    const bytes = Math.min(unwritten, unitBytes(batch.open.sector) * batch.specs.length);
+    const freeBytes = await partition.freeBytes();
+    const promised = [...this.#reserved.values()].reduce((sum, reserved) => sum + reserved, 0);
+    if (bytes > 0 && freeBytes - promised - bytes < SPARE_BYTES) throw new BtstoreError("disk_full", "Cannot write a batch: too little space is left");
+    this.#reserved.set(batch, bytes);
   }
 
   /** Hands a written batch over to be synced and recorded; the promise is of the whole queue up to it. */

@@ -47,12 +47,8 @@ export async function lockFolder(dir: string, what: string, waitMs = 0): Promise
     await rm(pidPath, { force: true }).catch(() => {});
     close(lock);
   };
-  try {
-    await writeFile(pidPath, `${process.pid}\n`);
-  } catch (error) {
-    await release();
-    throw storeFailure(`write "${pidPath}"`, error);
-  }
+  // On a full disk the lock holds all the same; only the message of the next one lacks the pid.
+  await writeFile(pidPath, `${process.pid}\n`).catch(() => {});
   return { release };
 }
 

@@ -115,7 +115,10 @@ export async function writeManifest(dir: string, entries: readonly ManifestEntry
 export async function updateManifest(dir: string, change: (entries: ManifestEntry[]) => readonly ManifestEntry[]): Promise<void> {
   const lock = await lockFolder(dir, "manifest", UPDATE_WAIT_MS);
   try {
-    await writeManifest(dir, change(await readManifest(dir)));
+    const before = await readManifest(dir);
+    const after = change(before);
+    // Nothing to write is nothing that a full disk could refuse.
+    if (JSON.stringify(after.map(inOrder)) !== JSON.stringify(before)) await writeManifest(dir, after);
   } finally {
     await lock.release();
   }

@@ -8,7 +8,7 @@
  * shows during the fill.
  */
 import { existsSync } from "node:fs";
-import { constants, open, rm, type FileHandle } from "node:fs/promises";
+import { constants, open, rm, statfs, type FileHandle } from "node:fs/promises";
 import { join } from "node:path";
 import { BtstoreError, DIGEST_BYTES, SEAL_PROFILE, STRIPE_BYTES, assertInteger, concat, formatSize, hasSystemCode, type SealProfile, type Ss58 } from "../core/mod.ts";
 import { merklePath } from "../native/mod.ts";
@@ -173,6 +173,12 @@ export class Partition {
   /** Bytes the data file takes on disk. */
   async takenBytes(): Promise<number> {
     return (await this.#data.stat()).blocks * 512;
+  }
+
+  /** Free bytes of the volume. */
+  async freeBytes(): Promise<number> {
+    const { bavail, bsize } = await statfs(this.dir);
+    return bavail * bsize;
   }
 
   /**

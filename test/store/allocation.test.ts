@@ -26,6 +26,9 @@ describe("allocationBudget()", () => {
   test("is the threshold's share of what is free and what is ours, capped", () => {
     expect(allocationBudget({ freeBytes: 3 * GIB, takenBytes: GIB }, 0.5)).toBe(2 * GIB);
     expect(allocationBudget({ freeBytes: 3 * GIB, takenBytes: GIB }, 1, 123)).toBe(123);
+    // Even at 1 the volume keeps room for the hashes files and 64 MiB.
+    expect(allocationBudget({ freeBytes: 3 * GIB, takenBytes: GIB }, 1)).toBe(4 * GIB - GIB / 1024 - 64 * 2 ** 20);
+    expect(allocationBudget({ freeBytes: 1000, takenBytes: 0 }, 1)).toBe(0);
     for (const threshold of [0, -1, 1.01, Number.NaN]) expect(() => allocationBudget({ freeBytes: 1, takenBytes: 1 }, threshold)).toThrow(RangeError);
   });
 });
@@ -111,7 +114,8 @@ describe("adviseSectors()", () => {
         const exactly = chunks(planAllocation({ budgetBytes: advice.budgetBytes, shares: all }));
         expect(Math.min(...exactly)).toBe(4096);
         expect(Math.min(...chunks(planAllocation({ budgetBytes: advice.budgetBytes - 1, shares: all })))).toBeLessThan(4096);
-        if (advice.threshold > 1) return;
+        // Within a per mille of the whole volume the spare bytes count.
+        if (advice.threshold > 0.9) return;
         const planned = chunks(planAllocation({ budgetBytes: allocationBudget(space, advice.threshold), shares: all }));
         expect(Math.min(...planned)).toBeGreaterThanOrEqual(4096);
       }),

@@ -96,6 +96,26 @@ describe("fillPartition()", () => {
     });
   });
 
+  test("stops before the disk is full to the last byte, counting what other workers are going to write", async () => {
+    await withFolder(async (dir) => {
+      const partition = await Partition.create(keyIn(dir), 16);
+      const spareBytes = 64 * 2 ** 20;
+      // Room for two batches of 4 MiB, not for a third.
+      partition.freeBytes = async () => spareBytes + 11 * 2 ** 20 - (await partition.takenBytes());
+      const failure = await fillPartition(partition, pool, { workers: 4, batchUnits: 2 }).catch((error) => error);
+      expect(failure.code).toBe("disk_full");
+      expect(await partition.takenBytes()).toBeLessThanOrEqual(11 * 2 ** 20);
+      partition.freeBytes = async () => spareBytes * 2;
+      await fillPartition(partition, pool, OPTIONS);
+      // Nothing is left to be written: a full disk does not matter.
+      partition.withdraw(0, [0, 1]);
+      partition.freeBytes = async () => 0;
+      await fillPartition(partition, pool, OPTIONS);
+      expect(partition.declared().roots).toEqual(slowFill(16).roots);
+      await partition.close();
+    });
+  });
+
   test("blames the memory, not a cancelled neighbour, when a batch comes out differently", async () => {
     await withFolder(async (dir) => {
       const partition = await Partition.create(keyIn(dir), 16);
