@@ -9,8 +9,9 @@ const table = @import("table.zig");
 const argon2d = @import("argon2d.zig");
 const hash = @import("hash.zig");
 const seal_batch = @import("fill.zig");
+const cache = @import("cache.zig");
 
-const abi_version = 2;
+const abi_version = 3;
 
 /// Append only.
 const Status = enum(u32) {
@@ -235,6 +236,12 @@ export fn bts_merkle_path(level: u32, nodes: ?[*]u8, nodes_size: usize, index: u
     return .ok;
 }
 
+/// Drops a file's clean pages from the page cache.
+export fn bts_drop_file_cache(file: i32) Status {
+    cache.drop(file) catch |err| return .of(err);
+    return .ok;
+}
+
 fn is_unit_shape(chunks: u32, passes: u32) bool {
     return chunks >= 1 and chunks <= chunks_max and passes >= 1 and passes <= passes_max;
 }
@@ -264,5 +271,5 @@ fn aligned(control: ?*argon2d.Control) ?*argon2d.Control {
 }
 
 test {
-    _ = .{ cpu, argon2d, hash, seal_batch };
+    _ = .{ cpu, argon2d, hash, seal_batch, cache };
 }

@@ -9,7 +9,7 @@ import { closeSync, readFileSync, writeSync } from "node:fs";
 import { BtstoreError } from "../core/mod.ts";
 import embeddedPath from "../../zig/zig-out/lib/libbtstore.so" with { type: "file" };
 
-const ABI_VERSION = 2;
+const ABI_VERSION = 3;
 
 const SYMBOLS = {
   bts_abi_version: { args: [], returns: "u32" },
@@ -29,6 +29,7 @@ const SYMBOLS = {
   bts_stripe_tree: { args: ["u32", "ptr", "u64", "ptr", "ptr"], returns: "u32" },
   bts_stripe_roots: { args: ["u32", "ptr", "u64", "ptr", "u64"], returns: "u32" },
   bts_merkle_root: { args: ["u32", "ptr", "u64", "ptr"], returns: "u32" },
+  bts_drop_file_cache: { args: ["i32"], returns: "u32" },
   bts_merkle_path: { args: ["u32", "ptr", "u64", "u64", "ptr", "u64"], returns: "u32" },
 } as const satisfies Record<string, FFIFunction>;
 

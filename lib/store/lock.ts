@@ -6,9 +6,9 @@
  * children. The pid beside it is only for the message.
  */
 import { Database } from "bun:sqlite";
-import { readFile, rm, writeFile } from "node:fs/promises";
+import { access, constants, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { BtstoreError, systemClock } from "../core/mod.ts";
+import { BtstoreError, describeError, systemClock } from "../core/mod.ts";
 import { storeFailure } from "./failure.ts";
 
 export type FolderLock = {
@@ -32,6 +32,12 @@ const RETRY_MS = 10;
  */
 export async function lockFolder(dir: string, what: string, waitMs = 0): Promise<FolderLock> {
   const pidPath = join(dir, `.${what}.pid`);
+  try {
+    // SQLite would take a lock in a folder it may only read, or say no more than that it cannot open a file.
+    await access(dir, constants.W_OK);
+  } catch (error) {
+    throw new BtstoreError("disk", `Cannot write to the folder "${dir}": ${describeError(error)}; choose another with --db_path, or give this one to the user who runs btstore`, { cause: error });
+  }
   let taken = tryLock(dir, what);
   for (let waited = 0; !taken && waited < waitMs; waited += RETRY_MS) {
     await systemClock.sleep(RETRY_MS);
