@@ -30,7 +30,7 @@ const ROOMS: Readonly<Record<string, Room>> = {
   miner: { floor: 4, rooms: ["core", "wallet", "space", "store", "chain", "wire", "audit"], outside: [] },
   validator: { floor: 4, rooms: ["core", "wallet", "space", "store", "shard", "audit", "chain", "wire"], outside: [] },
   bridge: { floor: 4, rooms: ["core", "wallet", "store", "shard", "audit", "chain", "wire"], outside: ["bun"] },
-  devnet: { floor: 4, rooms: ["core", "wallet", "chain"], outside: ["bun", "@polkadot/*"] },
+  devnet: { floor: 4, rooms: ["core", "wallet", "chain"], outside: ["bun", "@polkadot/*", "node:net", "node:fs"] },
   cmd: { floor: 5, rooms: ["core", "wallet", "space", "store", "shard", "audit", "chain", "wire", "miner", "validator", "bridge", "devnet"], outside: ["citty", "consola/*", "bun", "node:fs*", "node:readline"] },
 };
 
@@ -39,7 +39,7 @@ const ADDITIONS: readonly { readonly file: string; readonly imports: readonly st
   { file: "lib/audit/ledger.ts", imports: ["bun:sqlite"], why: "the one audit file that keeps state; the layout allows it" },
   { file: "lib/chain/address.ts", imports: ["node:net"], why: "isIP(), no socket" },
   { file: "lib/miner/address.ts", imports: ["node:net"], why: "isIP(), no socket" },
-  { file: "lib/devnet/cheaters/*", imports: ["miner", "space", "store", "audit", "wire", "native", "node:fs*"], why: "a cheat is a miner with one thing changed" },
+  { file: "lib/devnet/cheaters/*", imports: ["miner", "space", "store", "audit", "wire", "native", "@noble/hashes/*"], why: "a cheat is a miner with one thing changed" },
   { file: "lib/miner/*", imports: ["native", "node:fs*"], why: "the seal pool and the hot hashes are handed to store and audit here; disks are watched" },
   { file: "lib/validator/*", imports: ["native", "bun:sqlite", "node:fs*", "node:crypto"], why: "unit checks recompute in native workers; the ledger's database is opened by store" },
   { file: "cmd/bench.ts", imports: ["native"], why: "the benchmark is about the native kernel" },

@@ -90,7 +90,7 @@ export class Devnet {
     const minerMembers = await makeMembers(wallets, "miner", minerCount);
     const stakeOf = (i: number) => (hasLiar && i === validatorCount - 1 ? LIAR_STAKE : VALIDATOR_STAKE);
     const chain = await startChain({
-      blockMs: STANDARD_BLOCK_MS / timeScale,
+      blockMs: Math.round(STANDARD_BLOCK_MS / timeScale),
       tempoBlocks: TEMPO_BLOCKS,
       subnet: {
         netuid: NETUID, stakeThreshold: STAKE_THRESHOLD, weightsSetRateLimit: WEIGHTS_RATE_BLOCKS, servingRateLimit: SERVING_RATE_BLOCKS,
@@ -155,7 +155,7 @@ export class Devnet {
       return { uid, hotkey, name, isLiar, pid: process.pid, restarts: process.restartCount, hasPermit: hasValidatorPermit, weights };
     });
     return {
-      chain: this.chain.url, block: this.chain.head().number, rounds: this.rounds, timeScale, blockMs: STANDARD_BLOCK_MS / timeScale, tempoBlocks: TEMPO_BLOCKS,
+      chain: this.chain.url, block: this.chain.head().number, rounds: this.rounds, timeScale, blockMs: Math.round(STANDARD_BLOCK_MS / timeScale), tempoBlocks: TEMPO_BLOCKS,
       partitionBytes: Math.floor(sizeBytes / validatorCount), miners, validators,
     };
   }

@@ -6,7 +6,7 @@
 import { BtstoreError, type Clock, type Log, type Windows, describeError, equalBytes } from "../core/mod.ts";
 import {
   type AuditRecord, type OpenedPiece, type RandomBytes, type StandingDeclaration, type Transcript, type Verdict,
-  type ComputeUnit, checkUnit, decodeSignedDeclaration, encodeHopAnswer, encodeNotice, encodeOpenings, newAudit, openDeclaration,
+  type ComputeUnit, checkUnit, decodeSignedDeclaration, encodeHopAnswer, encodeNotice, newAudit, openDeclaration,
 } from "../audit/mod.ts";
 import { sealSeed, unitSpec } from "../space/mod.ts";
 import { type Hotkey, verifySignature } from "../wallet/mod.ts";
@@ -92,7 +92,7 @@ export class Auditor {
     const base = { at, declaration: standing.signed, nonce: request.nonce, elapsedMs: hops.elapsedMs, deadlineMs };
     if (hops.kind === "verdict") {
       const verdict: Verdict = hops.verdict.kind === "offline" && !this.#options.isNetworkAlive(peer) ? { kind: "unknown" } : hops.verdict;
-      this.#book(peer, { at, verdict, elapsedMs: null, transcript: { ...base, elapsedMs: null, hopAnswer: null, picks: [], openings: null, verdict } });
+      this.#book(peer, { at, verdict, elapsedMs: hops.body === null ? null : hops.elapsedMs, transcript: { ...base, hopAnswer: hops.body, picks: [], openings: null, verdict } });
       return { ...NOTHING, again: hops.verdict.kind === "unknown" };
     }
     peer.answeredAtMs = clock.monotonic();
@@ -118,14 +118,8 @@ export class Auditor {
     try {
       const asked = await askOpenings(dendrite, peer.address, standing, request, hopAnswer, { random, clock, windows, signal });
       if (asked === null) return;
-      const { audit, result } = asked;
-      const transcript: Transcript = {
-        ...base,
-        hopAnswer: encodeHopAnswer(hopAnswer),
-        picks: audit.picks,
-        openings: audit.openings === null ? null : encodeOpenings(audit.openings),
-        verdict: result.verdict,
-      };
+      const { picks, body, result } = asked;
+      const transcript: Transcript = { ...base, hopAnswer: encodeHopAnswer(hopAnswer), picks, openings: body, verdict: result.verdict };
       this.#book(peer, { at: base.at, verdict: result.verdict, elapsedMs: base.elapsedMs, transcript });
       peer.draw.offer(result.opened);
     } catch (error) {
@@ -147,7 +141,7 @@ export class Auditor {
     const declaration = peer.standing?.declaration;
     // A piece of a sector that is no longer declared says nothing about what is.
     if (!declaration?.roots.some((root) => equalBytes(root, opened.root))) return;
-    const spec = unitSpec(sealSeed(peer.hotkey, hotkey.ss58), netuid, opened.unitIndex, declaration.chunksPerUnit);
+    const spec = unitSpec(sealSeed(peer.hotkey, hotkey.ss58), netuid, opened.unitIndex, opened.chunksPerUnit);
     const result = await checkUnit(opened, spec, computeUnit);
     const { root, unitIndex, pieceIndex } = opened;
     if (result === "unsure") {

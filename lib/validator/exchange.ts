@@ -7,7 +7,7 @@
 import type { Clock, Windows } from "../core/mod.ts";
 import { WORKER_LAG_MAX_MS } from "../core/mod.ts";
 import {
-  type AuditCase, type AuditResult, type Declaration, type HopAnswer, type HopRequest, type OpeningAnswer, type RandomBytes, type Verdict,
+  type AuditCase, type AuditResult, type Declaration, type HopAnswer, type HopRequest, type RandomBytes, type Verdict,
   decodeHopAnswer, decodeOpenings, drawPicks, declaredGeometry, encodeHopRequest, encodeOpeningRequest, timeVerdict, verifyAudit, walkHops,
 } from "../audit/mod.ts";
 import type { Dendrite, Outcome, Peer } from "../wire/mod.ts";
@@ -15,9 +15,9 @@ import type { Dendrite, Outcome, Peer } from "../wire/mod.ts";
 /** The declaration in force at the audit's request, and its digest. */
 export type Declared = { readonly declaration: Declaration; readonly digest: Uint8Array };
 
-/** How the timed half ended: with a verdict, or with an answer in time whose openings are to be asked for. */
+/** How the timed half ended: with a verdict (`body` is what came, if anything), or with an answer in time whose openings are to be asked for. */
 export type HopsResult =
-  | { readonly kind: "verdict"; readonly verdict: Verdict; readonly elapsedMs: number }
+  | { readonly kind: "verdict"; readonly verdict: Verdict; readonly elapsedMs: number; readonly body: Uint8Array | null }
   | { readonly kind: "answered"; readonly hopAnswer: HopAnswer; readonly elapsedMs: number }
   | { readonly kind: "cancelled" };
 
@@ -38,11 +38,13 @@ const GRACE_MS = 50;
 export async function askHops(dendrite: Dendrite, peer: Peer, request: HopRequest, deadlineMs: number, signal: AbortSignal): Promise<HopsResult> {
   const outcome = await dendrite.call(peer, "Hops", encodeHopRequest(request), { timeoutMs: Math.ceil(deadlineMs + GRACE_MS), signal });
   if (outcome.kind === "cancelled") return { kind: "cancelled" };
+  const { elapsedMs } = outcome;
+  const body = outcome.kind === "ok" ? outcome.body : null;
   const verdict = silenceVerdict(outcome, deadlineMs);
-  if (verdict !== null) return { kind: "verdict", verdict, elapsedMs: outcome.elapsedMs };
-  const hopAnswer = outcome.kind === "ok" ? decodeHopAnswer(outcome.body) : null;
-  if (hopAnswer === null) return { kind: "verdict", verdict: { kind: "fail", fault: "malformed_hops", place: null }, elapsedMs: outcome.elapsedMs };
-  return { kind: "answered", hopAnswer, elapsedMs: outcome.elapsedMs };
+  if (verdict !== null) return { kind: "verdict", verdict, elapsedMs, body };
+  const hopAnswer = body && decodeHopAnswer(body);
+  if (!hopAnswer) return { kind: "verdict", verdict: { kind: "fail", fault: "malformed_hops", place: null }, elapsedMs, body };
+  return { kind: "answered", hopAnswer, elapsedMs };
 }
 
 /** What everything but a well-formed answer in time amounts to; null for an answer in time, whatever it holds. */
@@ -67,30 +69,29 @@ function silenceVerdict(outcome: Exclude<Outcome, { kind: "cancelled" }>, deadli
  *
  * The picks are drawn once; the same are asked again until an answer comes or the time is over, since it cannot improve.
  *
- * @returns What was verified; null if `signal` ended it.
+ * @returns The picks, the openings as received (null if none came) and what they amount to; null if `signal` ended it.
  */
 export async function askOpenings(
   dendrite: Dendrite, peer: Peer, declared: Declared, request: HopRequest, hopAnswer: HopAnswer,
   tools: { random: RandomBytes; clock: Clock; windows: Windows; signal: AbortSignal },
-): Promise<{ audit: AuditCase; result: AuditResult } | null> {
+): Promise<{ picks: readonly number[]; body: Uint8Array | null; result: AuditResult } | null> {
   const { random, clock, windows, signal } = tools;
   const { stripeCount } = declaredGeometry(declared.declaration);
   const picks = drawPicks(random, walkHops(request.nonce, request.digest, hopAnswer.links, stripeCount));
   const answered = await repeatOpenings(dendrite, peer, encodeOpeningRequest({ ...request, picks }), clock, OPENINGS_MINUTES * windows.minuteMs, signal);
   if (answered === "cancelled") return null;
-  const openings = answered === "silent" ? null : answered.openings;
-  const audit: AuditCase = { declaration: declared.declaration, digest: declared.digest, nonce: request.nonce, hopAnswer, picks, openings };
-  if (answered === "silent") return { audit, result: { verdict: { kind: "fail", fault: "silent", place: null }, opened: [] } };
-  return { audit, result: verifyAudit(audit) };
+  if (answered === "silent") return { picks, body: null, result: { verdict: { kind: "fail", fault: "silent", place: null }, opened: [] } };
+  const audit: AuditCase = { declaration: declared.declaration, digest: declared.digest, nonce: request.nonce, hopAnswer, picks, openings: decodeOpenings(answered) };
+  return { picks, body: answered, result: verifyAudit(audit) };
 }
 
 async function repeatOpenings(
   dendrite: Dendrite, peer: Peer, body: Uint8Array, clock: Clock, patienceMs: number, signal: AbortSignal,
-): Promise<{ openings: OpeningAnswer | null } | "silent" | "cancelled"> {
+): Promise<Uint8Array | "silent" | "cancelled"> {
   const endMs = clock.monotonic() + patienceMs;
   for (let pauseMs = RETRY_MS; ; pauseMs = Math.min(RETRY_MS_MAX, 2 * pauseMs)) {
     const outcome = await dendrite.call(peer, "Openings", body, { timeoutMs: OPENINGS_ATTEMPT_MS, signal });
-    if (outcome.kind === "ok") return { openings: decodeOpenings(outcome.body) };
+    if (outcome.kind === "ok") return outcome.body;
     if (outcome.kind === "cancelled") return "cancelled";
     if (clock.monotonic() + pauseMs > endMs) return "silent";
     try {
