@@ -62,7 +62,7 @@ export const FLAGS = {
   "subtensor.network": { type: text, default: "finney", environment: ["BT_SUBTENSOR_NETWORK", "BT_NETWORK"], commands: CHAIN_USERS, meaning: "finney, test, local, archive, or a ws:// or wss:// address" },
   "subtensor.chain_endpoint": { type: text, default: null, environment: ["BT_SUBTENSOR_CHAIN_ENDPOINT", "BT_CHAIN_ENDPOINT"], commands: CHAIN_USERS, meaning: "address of a chain node; wins over the network's" },
   threshold: { type: fraction, default: 0.0001, environment: ["BTSTORE_THRESHOLD"], commands: MINERS, meaning: "share of the space available to us that the partitions may take, above 0 and at most 1" },
-  size: { type: size, default: null, environment: ["BTSTORE_SIZE"], commands: [...MINERS, "devnet"], meaning: "bytes (500GB, 1.5TiB) the partitions may take: a cap beside the threshold; for devnet each miner's space" },
+  size: { type: size, default: null, environment: ["BTSTORE_SIZE"], commands: [...MINERS, "devnet", "bench"], meaning: "bytes (500GB, 1.5TiB) the partitions may take: a cap beside the threshold; for devnet each miner's space, for bench what is sealed to measure" },
   restart: { type: onOff, default: false, environment: ["BTSTORE_RESTART"], commands: MINERS, meaning: "begin the filling anew instead of going on at the checkpoint" },
   force: { type: onOff, default: false, environment: ["BTSTORE_FORCE"], commands: MINERS, meaning: "let --restart destroy stored user data" },
   steps_per_reallocate: { type: integer(1, 1_000_000_000), default: 1000, environment: ["BTSTORE_STEPS_PER_REALLOCATE"], commands: ["mine"], meaning: "blocks between two allocations" },

@@ -4,7 +4,7 @@
  */
 export { findExternalAddress, parseExternalAddress } from "./address.ts";
 export { type AllocationLimits, type AllocationPlan, planStore, sharesOf } from "./allocate.ts";
-export { measureUnit, type UnitTime } from "./measure.ts";
+export { cpuLevel, type DiskMeasure, type Latency, type MachineMeaning, machineMeaning, measureDisk, measureUnit, type UnitTime } from "./measure.ts";
 export { Miner, type MinerOptions, type ShownPartition } from "./miner.ts";
 export type { MinerReport } from "./report.ts";
 export { type SealingOptions, isWhole, planSealing, sealPartitions, unitsToSeal } from "./sealing.ts";
