@@ -9,9 +9,11 @@ const table = @import("table.zig");
 const argon2d = @import("argon2d.zig");
 const hash = @import("hash.zig");
 const seal_batch = @import("fill.zig");
-const cache = @import("cache.zig");
+const file_calls = @import("file.zig");
 
-const abi_version = 3;
+const abi_version = 4;
+
+const Failure = seal_batch.Error || file_calls.Error;
 
 /// Append only.
 const Status = enum(u32) {
@@ -23,14 +25,16 @@ const Status = enum(u32) {
     self_check_failed = 5,
     disk_full = 6,
     disk_failed = 7,
+    unsupported = 8,
 
-    fn of(err: seal_batch.Error) Status {
+    fn of(err: Failure) Status {
         return switch (err) {
             error.OutOfMemory => .out_of_memory,
             error.Cancelled => .cancelled,
             error.SelfCheckFailed => .self_check_failed,
             error.DiskFull => .disk_full,
             error.DiskFailed => .disk_failed,
+            error.Unsupported => .unsupported,
         };
     }
 };
@@ -238,7 +242,14 @@ export fn bts_merkle_path(level: u32, nodes: ?[*]u8, nodes_size: usize, index: u
 
 /// Drops a file's clean pages from the page cache.
 export fn bts_drop_file_cache(file: i32) Status {
-    cache.drop(file) catch |err| return .of(err);
+    file_calls.drop(file) catch |err| return .of(err);
+    return .ok;
+}
+
+/// Reserves space for the first `size` bytes of a file, which becomes at least that long; `.unsupported` where the file system cannot.
+export fn bts_preallocate(file: i32, size: u64) Status {
+    if (size == 0 or size > byte_offset_max) return .invalid_argument;
+    file_calls.preallocate(file, @intCast(size)) catch |err| return .of(err);
     return .ok;
 }
 
@@ -271,5 +282,5 @@ fn aligned(control: ?*argon2d.Control) ?*argon2d.Control {
 }
 
 test {
-    _ = .{ cpu, argon2d, hash, seal_batch, cache };
+    _ = .{ cpu, argon2d, hash, seal_batch, file_calls };
 }

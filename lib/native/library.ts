@@ -9,7 +9,7 @@ import { closeSync, readFileSync, writeSync } from "node:fs";
 import { BtstoreError } from "../core/mod.ts";
 import embeddedPath from "../../zig/zig-out/lib/libbtstore.so" with { type: "file" };
 
-const ABI_VERSION = 3;
+const ABI_VERSION = 4;
 
 const SYMBOLS = {
   bts_abi_version: { args: [], returns: "u32" },
@@ -30,6 +30,7 @@ const SYMBOLS = {
   bts_stripe_roots: { args: ["u32", "ptr", "u64", "ptr", "u64"], returns: "u32" },
   bts_merkle_root: { args: ["u32", "ptr", "u64", "ptr"], returns: "u32" },
   bts_drop_file_cache: { args: ["i32"], returns: "u32" },
+  bts_preallocate: { args: ["i32", "u64"], returns: "u32" },
   bts_merkle_path: { args: ["u32", "ptr", "u64", "u64", "ptr", "u64"], returns: "u32" },
 } as const satisfies Record<string, FFIFunction>;
 
@@ -59,6 +60,7 @@ export const STATUS = {
   selfCheckFailed: 5,
   diskFull: 6,
   diskFailed: 7,
+  unsupported: 8,
 } as const;
 
 let opened: Native | null = null;

@@ -4,14 +4,13 @@
  * Opening reads no data and as many rows as there are sectors, whatever the size. The data file is laid out by the
  * recorded chunk count; a resize first records what is wanted, is then visible in `declared()`, and changes bytes only in
  * `settle()`, so that audits under the old declaration can be answered until then. Every state a kill can leave is one
- * that `open` accepts and puts right. The file is sparse until it is filled: Bun offers no allocation call, so a full disk
- * shows during the fill.
+ * that `open` accepts and puts right. The file's space is reserved when it is made, where the file system can.
  */
 import { existsSync } from "node:fs";
 import { constants, open, rm, statfs, type FileHandle } from "node:fs/promises";
 import { join } from "node:path";
 import { BtstoreError, DIGEST_BYTES, SEAL_PROFILE, STRIPE_BYTES, assertInteger, concat, formatSize, hasSystemCode, type SealProfile, type Ss58 } from "../core/mod.ts";
-import { merklePath } from "../native/mod.ts";
+import { merklePath, preallocate } from "../native/mod.ts";
 import { geometryOf, sealSeed, sectorAt, sectorOfStripe, type Geometry, type Sector } from "../space/mod.ts";
 import { RESEAL_REMEDY, storeFailure } from "./failure.ts";
 import { hashesName, openHashes, removeHashes, type OpenMode } from "./hashes.ts";
@@ -359,13 +358,25 @@ export class Partition {
     const { size } = await this.#data.stat();
     const sealedEnd = this.#sealedEnd();
     if (size < sealedEnd) throw shortFile(this.dataPath, size, sealedEnd);
-    if (size === this.#geometry.byteLength || mode === "read") return;
+    const { byteLength } = this.#geometry;
+    if (size === byteLength || mode === "read") return;
     try {
-      await this.#data.truncate(this.#geometry.byteLength);
+      if (byteLength > size) this.#reserve(byteLength, mode);
+      await this.#data.truncate(byteLength);
       await this.#data.sync();
       await syncFolder(this.dir);
     } catch (error) {
       throw storeFailure(`size "${this.dataPath}" to ${formatSize(this.#geometry.byteLength)}`, error);
+    }
+  }
+
+  /** Reserves the file's space. Where that cannot be had the file stays sparse, and a full disk shows during the fill. */
+  #reserve(byteLength: number, mode: OpenMode): void {
+    try {
+      preallocate(this.#data.fd, byteLength);
+    } catch (error) {
+      // What is sealed must still be served; a new partition that does not fit is better not begun.
+      if (mode === "create" || !(error instanceof BtstoreError) || error.code !== "disk_full") throw error;
     }
   }
 

@@ -1,5 +1,5 @@
 import { afterAll, describe, expect, test } from "bun:test";
-import { readFile, writeFile } from "node:fs/promises";
+import { readFile, writeFile, truncate } from "node:fs/promises";
 import { join } from "node:path";
 import { BtstoreError, CHUNK_BYTES, STRIPE_BYTES, type SealProfile } from "../../lib/core/mod.ts";
 import { SealPool, stripeRoots } from "../../lib/native/mod.ts";
@@ -99,6 +99,9 @@ describe("fillPartition()", () => {
   test("stops before the disk is full to the last byte, counting what other workers are going to write", async () => {
     await withFolder(async (dir) => {
       const partition = await Partition.create(keyIn(dir), 16);
+      // A file whose space could not be reserved.
+      await truncate(partition.dataPath, 0);
+      await truncate(partition.dataPath, partition.geometry.byteLength);
       const spareBytes = 64 * 2 ** 20;
       // Room for two batches of 4 MiB, not for a third.
       partition.freeBytes = async () => spareBytes + 11 * 2 ** 20 - (await partition.takenBytes());
