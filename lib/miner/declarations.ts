@@ -53,7 +53,7 @@ export class Declarations {
   current(): SignedDeclaration | null {
     const newest = this.#known[0];
     if (!newest && this.#partition.declared().unitCount === 0) return null;
-    if (newest && (this.#isStill(newest.declaration) || this.#clock.now() - newest.createdMs < MIN_INTERVAL_MINUTES * this.#windows.minuteMs)) return newest.signed;
+    if (newest && (this.#isStill(newest.declaration) || this.#isRecent(newest.createdMs))) return newest.signed;
     return this.#declare();
   }
 
@@ -82,6 +82,12 @@ export class Declarations {
     this.#partition.saveDeclaration({ serial, bytes: encodeSignedDeclaration(signed), createdMs });
     this.#known = this.#partition.declarations().flatMap(known);
     return signed;
+  }
+
+  /** Whether it is too early for another; a wall clock that was set back holds nothing up. */
+  #isRecent(createdMs: number): boolean {
+    const ageMs = this.#clock.now() - createdMs;
+    return ageMs >= 0 && ageMs < MIN_INTERVAL_MINUTES * this.#windows.minuteMs;
   }
 
   #isStill(declaration: Declaration): boolean {
