@@ -10,7 +10,7 @@ export const bench = command("bench", async (run: Run<"bench">) => {
   const { flags, signal, log } = run;
   const [dbPath, ...others] = flags.db_path;
   if (dbPath === undefined || others.length > 0) throw new BtstoreError("usage", `Cannot measure ${flags.db_path.length} folders at once: give one --db_path; run the command again for the next disk`);
-  if (!flags.json) log.info("Measuring a unit, then the fill and the disk; this takes about 15 seconds");
+  if (!flags.json) log.info("Measuring a unit, then the fill, then the disk");
   const unit = await measureUnit(signal);
   const disk = await measureDiskWithBar(run, expandHome(dbPath));
   const meaning = machineMeaning(unit, disk);

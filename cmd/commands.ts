@@ -16,6 +16,7 @@ export const COMMANDS: Readonly<Partial<Record<CommandName, CommandRow>>> = {
   mine: { summary: "serve disk space: allocate, fill, answer audits, until stopped", load: async () => (await import("./mine.ts")).mine },
   validate: { summary: "audit the miners and set weights, until stopped", load: async () => (await import("./validate.ts")).validate },
   alloc: { summary: "plan the partitions by stake, show the plan, ask, fill; goes on after any interruption", load: async () => (await import("./alloc.ts")).alloc },
+  verify: { summary: "re-read partitions against their hashes and repair filler that rotted; or check an audit's transcript", load: async () => (await import("./verify.ts")).verify },
   bench: { summary: "measure fill, regeneration and reads, and say what they mean for this machine as a miner", load: async () => (await import("./bench.ts")).bench },
   "wallet new-coldkey": { summary: "make a coldkey, the key that owns funds; encrypted unless told otherwise", load: async () => (await import("./wallet.ts")).newColdkey },
   "wallet new-hotkey": { summary: "make a hotkey, the key a miner or validator works with", load: async () => (await import("./wallet.ts")).newHotkey },

@@ -7,7 +7,7 @@
  */
 import { Database } from "bun:sqlite";
 import { existsSync, rmSync } from "node:fs";
-import { BtstoreError, toHex, type Ss58 } from "../core/mod.ts";
+import { BtstoreError, fromHex, toHex, type Ss58 } from "../core/mod.ts";
 import { RESEAL_REMEDY, storeFailure } from "./failure.ts";
 
 export type HashesRole = "miner" | "validator";
@@ -74,12 +74,14 @@ export function openHashes(path: string, identity: HashesIdentity, mode: OpenMod
   }
 }
 
-/** The role a hashes file records; null if it cannot be told. Changes nothing. */
-export function hashesRole(path: string): string | null {
+/** Whose a hashes file is, by itself; null if it cannot be told. Changes nothing. */
+export function hashesIdentity(path: string): HashesIdentity | null {
   let database: Database | undefined;
   try {
     database = new Database(path, { readonly: true });
-    return database.query<{ role: string }, []>("SELECT role FROM identity").get()?.role ?? null;
+    const row = database.query<IdentityRow, []>("SELECT * FROM identity").get();
+    if (!row || (row.role !== "miner" && row.role !== "validator")) return null;
+    return { role: row.role, self: row.self as Ss58, peer: row.peer as Ss58, netuid: row.netuid, genesisHash: fromHex(row.genesis) };
   } catch {
     return null;
   } finally {

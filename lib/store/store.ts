@@ -12,7 +12,7 @@ import { BtstoreError, CHUNK_BYTES, SEAL_PROFILE, hasSystemCode, type SealProfil
 import { geometryOf, sealSeed } from "../space/mod.ts";
 import type { Allotment, Space } from "./allocation.ts";
 import { storeFailure } from "./failure.ts";
-import { hashesName, hashesRole, removeHashes } from "./hashes.ts";
+import { hashesIdentity, hashesName, removeHashes } from "./hashes.ts";
 import { lockFolder, type FolderLock } from "./lock.ts";
 import { readManifest, updateManifest, type ManifestEntry } from "./manifest.ts";
 import { Partition, dataName, type PartitionKey } from "./partition.ts";
@@ -226,7 +226,7 @@ export class Store {
     return names
       .map((name) => /^hashes-([1-9A-HJ-NP-Za-km-z]{48})$/.exec(name)?.[1] as Ss58 | undefined)
       .filter((validator): validator is Ss58 => validator !== undefined)
-      .filter((validator) => existsSync(this.#paths(validator).data) || hashesRole(this.#paths(validator).hashes) === "miner");
+      .filter((validator) => existsSync(this.#paths(validator).data) || hashesIdentity(this.#paths(validator).hashes)?.role === "miner");
   }
 
   async #writeManifest(): Promise<void> {
