@@ -22,7 +22,7 @@ export type Subnet = {
 };
 
 /**
- * Starts it. Wallet `w` has the hotkeys `miner`, `validator` and `stranger`.
+ * Starts it; its blocks stand still, so that stakes and shares do. Wallet `w` has the hotkeys `miner`, `validator` and `stranger`.
  *
  * @param others URIs of more validators, and their stakes in TAO.
  */
@@ -38,7 +38,7 @@ export async function startSubnet(others: Readonly<Record<string, bigint>> = {})
     { hotkey: miner, coldkey, stake: 0n },
     ...Object.entries(others).map(([uri, tao]) => ({ hotkey: keypairFromUri(uri).ss58, coldkey, stake: tao * RAO_PER_TAO })),
   ];
-  const chain = await startChain({ blockMs: 100, tempoBlocks: 20, subnet: { netuid: NETUID, owner: coldkey, neurons } });
+  const chain = await startChain({ blockMs: 100, sealing: "manual", subnet: { netuid: NETUID, owner: coldkey, neurons } });
   return {
     chain, folder, miner, validator, stranger,
     words: (hotkey = "miner") => ["--subtensor.network", chain.url, "--netuid", String(NETUID), "--wallet.path", path, "--wallet.name", "w", "--wallet.hotkey", hotkey],
