@@ -127,13 +127,20 @@ export class Miner {
         .catch((error) => void (signal.aborted || log.warn("The chain could not be followed", { reason: describeError(error) })))
         .finally(() => void (isBusy = false));
     });
+    const failed = new AbortController();
+    const loops: Promise<void>[] = [];
     try {
       await this.#announce(signal);
-      await Promise.all([this.#fillLoop(signal), this.#awakeLoop(signal)]);
+      const ending = AbortSignal.any([signal, failed.signal]);
+      loops.push(this.#fillLoop(ending), this.#awakeLoop(ending));
+      await Promise.all(loops);
     } catch (error) {
       if (!signal.aborted) throw error;
     } finally {
       unsubscribe();
+      failed.abort();
+      // The store is closed next: whoever still writes to it has to be done first.
+      await Promise.allSettled(loops);
       await this.#axon?.stop();
     }
   }
