@@ -72,10 +72,11 @@ export class Supervised {
     this.#stopping.abort();
     const process = this.#process;
     if (process) {
+      const ended = new AbortController();
       process.kill("SIGINT");
-      const timer = setTimeout(() => process.kill("SIGKILL"), STOP_MS);
+      void this.#options.clock.sleep(STOP_MS, ended.signal).then(() => process.kill("SIGKILL"), () => {});
       await process.exited;
-      clearTimeout(timer);
+      ended.abort();
     }
     await this.#running;
   }
