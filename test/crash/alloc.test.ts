@@ -54,11 +54,13 @@ describe("btstore alloc", () => {
         expect(partitions.map(({ sealedBytes }) => sealedBytes / 2 ** 20)).toEqual([2, 2, 2, 2]);
 
         const verify = ["verify", "--db_path", broken, "--wallet.name", "w", "--wallet.hotkey", "miner", "--json"];
+        let isEnded = false;
         for (let kills = 0, runs = 0; kills < KILLS; runs++) {
           expect(runs, `seed ${seed}`).toBeLessThan(RUNS_MAX);
-          const afterMs = random() * wholeMs;
+          const afterMs = random() * wholeMs * 0.8;
           // Begun anew now and then, or there would soon be nothing left to interrupt.
-          if (await killed(subnet, broken, afterMs, random() < 0.4)) kills++;
+          isEnded = !(await killed(subnet, broken, afterMs, isEnded || random() < 0.3));
+          if (!isEnded) kills++;
           const checked = await btstore(verify);
           // 2: killed before there was anything.
           expect([0, 2], `seed ${seed}, run ${runs}, ${afterMs} ms: ${checked.stdout}${checked.stderr}`).toContain(checked.status);
