@@ -32,5 +32,5 @@ export async function allocateAsValidator({ flags, log, signal }: Run<"alloc">, 
   const rows = miners.map(({ uid, hotkey: miner, declaredBytes, fault }) => [String(uid), miner, declaredBytes === 0 ? "–" : formatSize(declaredBytes), fault ?? "answered"]);
   print(table([{ heading: "UID", align: "right" }, { heading: "MINER" }, { heading: "DECLARED", align: "right" }, { heading: "DECLARATION" }], rows));
   const silent = miners.filter(({ fault }) => fault !== null).length;
-  print(`\n${miners.length} miners, ${miners.length - silent} answered, ${silent} did not; ${formatSize(miners.reduce((sum, { declaredBytes }) => sum + declaredBytes, 0))} declared. Folder: ${folder}`);
+  print(`\n${miners.length} miner${miners.length === 1 ? "" : "s"}, ${miners.length - silent} answered, ${silent} did not; ${formatSize(miners.reduce((sum, { declaredBytes }) => sum + declaredBytes, 0))} declared. Folder: ${folder}`);
 }

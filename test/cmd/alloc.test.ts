@@ -250,7 +250,7 @@ describe("btstore alloc --validator", () => {
     expect(entry).toMatchObject({ path: dir, owner: subnet.miner, validator: subnet.validator, size: 0, n_chunks: 0, seed: subnet.miner + subnet.validator, netuid: NETUID });
     const again = await btstore(words);
     expect(again.status).toBe(0);
-    expect(again.stdout).toContain("1 miners, 0 answered, 1 did not");
+    expect(again.stdout).toContain("1 miner, 0 answered, 1 did not");
     expect(await btstore([...words, "--restart"])).toMatchObject({ status: 2, stdout: "" });
   }, 30_000);
 });
