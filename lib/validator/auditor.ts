@@ -6,7 +6,7 @@
 import { BtstoreError, type Clock, type Log, type Windows, describeError, equalBytes } from "../core/mod.ts";
 import {
   type AuditRecord, type OpenedPiece, type RandomBytes, type StandingDeclaration, type Transcript, type Verdict,
-  type ComputeUnit, checkUnit, decodeSignedDeclaration, encodeHopAnswer, encodeNotice, newAudit, openDeclaration,
+  type ComputeUnit, type ConfirmTag, checkUnit, decodeSignedDeclaration, encodeHopAnswer, encodeNotice, newAudit, openDeclaration,
 } from "../audit/mod.ts";
 import { sealSeed, unitSpec } from "../space/mod.ts";
 import { type Hotkey, verifySignature } from "../wallet/mod.ts";
@@ -21,6 +21,8 @@ export type AuditorOptions = {
   dendrite: Dendrite;
   /** Recomputes a unit: the native core. */
   computeUnit: ComputeUnit;
+  /** Confirms a difference; @noble if missing. */
+  confirmTag?: ConfirmTag;
   clock: Clock;
   windows: Windows;
   random: RandomBytes;
@@ -104,9 +106,9 @@ export class Auditor {
    *
    * @param now Wall clock in milliseconds by which the hour is over or not.
    */
-  async checkUnit(peer: Peer, now: number): Promise<void> {
+  async checkUnit(peer: Peer, now: number, signal: AbortSignal): Promise<void> {
     const opened = peer.draw.take(now);
-    if (opened !== null) await this.#compare(peer, opened);
+    if (opened !== null) await this.#compare(peer, opened, signal);
   }
 
   /** The openings, the verdict on bytes, the book, and this hour's draw. */
@@ -136,13 +138,15 @@ export class Auditor {
     this.#options.log.warn("Audit missed", { ...facts, fault: verdict.fault, hop: verdict.place?.hop ?? null, stripe: verdict.place?.stripeIndex ?? null });
   }
 
-  async #compare(peer: Peer, opened: OpenedPiece): Promise<void> {
-    const { hotkey, netuid, computeUnit, clock, log, dendrite } = this.#options;
+  async #compare(peer: Peer, opened: OpenedPiece, signal: AbortSignal): Promise<void> {
+    const { hotkey, netuid, computeUnit, confirmTag, clock, log, dendrite } = this.#options;
     const declaration = peer.standing?.declaration;
     // A piece of a sector that is no longer declared says nothing about what is.
     if (!declaration?.roots.some((root) => equalBytes(root, opened.root))) return;
     const spec = unitSpec(sealSeed(peer.hotkey, hotkey.ss58), netuid, opened.unitIndex, opened.chunksPerUnit);
-    const result = await checkUnit(opened, spec, computeUnit);
+    const result = await checkUnit(opened, spec, computeUnit, confirmTag);
+    // The ledger may be closed by now.
+    if (signal.aborted) return;
     const { root, unitIndex, pieceIndex } = opened;
     if (result === "unsure") {
       throw new BtstoreError("memory", `Cannot check unit ${unitIndex} of ${peer.hotkey}: this machine computes the same unit differently twice; check its memory`);
@@ -150,6 +154,6 @@ export class Auditor {
     const isFirst = peer.ledger.recordUnitCheck({ at: clock.now(), root, unitIndex, pieceIndex, isMatch: result === "match" });
     if (result === "match") return log.debug("A unit is the declared filler", { miner: peer.hotkey, unit: unitIndex });
     log.warn("A unit is not the declared filler", { miner: peer.hotkey, unit: unitIndex, piece: pieceIndex, isFirst });
-    await dendrite.call(peer.address, "Notice", encodeNotice({ root, unitIndex, pieceIndex }), { timeoutMs: CALL_MS });
+    await dendrite.call(peer.address, "Notice", encodeNotice({ root, unitIndex, pieceIndex }), { timeoutMs: CALL_MS, signal });
   }
 }

@@ -59,6 +59,8 @@ function silenceVerdict(outcome: Exclude<Outcome, { kind: "cancelled" }>, deadli
       // A refusal nobody signed may be anybody's who sits at the address: the hotkey itself is not there.
       return outcome.isSigned ? { kind: "fail", fault: "refused", place: null } : { kind: "offline" };
     case "badAnswer":
+      // Nor is anything else that it did not sign: a captive portal answers for every miner at once.
+      return { kind: "offline" };
     case "ok":
       return timeVerdict(outcome.elapsedMs, outcome.lagMs, deadlineMs);
   }

@@ -91,8 +91,9 @@ export class Validator {
     const loops: Promise<void>[] = [];
     const begin = (peer: Peer) => {
       const stop = AbortSignal.any([signal, peer.stop.signal]);
-      const guard = (loop: Promise<void>) => loop.catch((error) => void (stop.aborted || log.error("A loop of the validator ended", { miner: peer.hotkey, reason: describeError(error) })));
-      loops.push(guard(this.#collectLoop(peer, stop)), guard(this.#pingLoop(peer, stop)), guard(this.#auditLoop(peer, stop)));
+      for (const loop of [this.#collectLoop(peer, stop), this.#pingLoop(peer, stop), this.#auditLoop(peer, stop)]) {
+        loops.push(loop.catch((error) => void (stop.aborted || log.error("A loop of the validator ended", { miner: peer.hotkey, reason: describeError(error) }))));
+      }
     };
     for (const peer of this.#peers.values()) begin(peer);
     let isBusy = false;
@@ -125,7 +126,7 @@ export class Validator {
       }
     };
     await Promise.all(Array.from({ length: ONCE_PARALLEL }, worker));
-    for (const peer of this.#peers.values()) if (!signal.aborted) await this.#auditor.checkUnit(peer, this.#options.clock.now() + this.#windows.hourMs);
+    for (const peer of this.#peers.values()) if (!signal.aborted) await this.#auditor.checkUnit(peer, this.#options.clock.now() + this.#windows.hourMs, signal);
     signal.throwIfAborted();
     await this.#setWeights();
   }
@@ -233,20 +234,30 @@ export class Validator {
 
   async #collectLoop(peer: Peer, signal: AbortSignal): Promise<void> {
     const pauseMs = Math.max(COLLECT_MS_MIN, COLLECT_MINUTES * this.#windows.minuteMs);
-    for (; !signal.aborted; await this.#options.clock.sleep(pauseMs, signal)) await this.#auditor.collect(peer, signal);
+    for (; !signal.aborted; await this.#options.clock.sleep(pauseMs, signal)) await this.#act(peer, signal, () => this.#auditor.collect(peer, signal));
   }
 
   async #pingLoop(peer: Peer, signal: AbortSignal): Promise<void> {
-    for (; !signal.aborted; await this.#options.clock.sleep(-PING_MEAN_MS * Math.log(1 - Math.random()), signal)) await this.#auditor.ping(peer, signal);
+    const pause = () => this.#options.clock.sleep(-PING_MEAN_MS * Math.log(1 - Math.random()), signal);
+    for (; !signal.aborted; await pause()) await this.#act(peer, signal, () => this.#auditor.ping(peer, signal));
   }
 
   async #auditLoop(peer: Peer, signal: AbortSignal): Promise<void> {
     const { clock } = this.#options;
+    const audit = () => this.#act(peer, signal, () => this.#auditor.audit(peer, signal));
     for (;;) {
       await clock.sleep(nextAuditDelay(peer.declaredBytes, this.#windows, this.#random), signal);
-      for (let turn = await this.#auditor.audit(peer, signal); turn.again; turn = await this.#auditor.audit(peer, signal)) {
-        await clock.sleep(Math.random() * AGAIN_MS, signal);
-      }
+      for (let turn = await audit(); turn?.again; turn = await audit()) await clock.sleep(Math.random() * AGAIN_MS, signal);
+    }
+  }
+
+  /** One act of a loop. A disk that is full for an hour must not end the loop for good. */
+  async #act<Result>(peer: Peer, signal: AbortSignal, act: () => Promise<Result>): Promise<Result | null> {
+    try {
+      return await act();
+    } catch (error) {
+      if (!signal.aborted) this.#options.log.error("Auditing a miner failed on our side", { miner: peer.hotkey, reason: describeError(error) });
+      return null;
     }
   }
 
@@ -256,9 +267,9 @@ export class Validator {
     for (; ; await clock.sleep(Math.min(10_000, this.#windows.hourMs / 60), signal)) {
       for (const peer of [...this.#peers.values()]) {
         try {
-          await this.#auditor.checkUnit(peer, clock.now());
+          await this.#auditor.checkUnit(peer, clock.now(), signal);
         } catch (error) {
-          log.error("A unit could not be checked", { miner: peer.hotkey, reason: describeError(error) });
+          if (!signal.aborted) log.error("A unit could not be checked", { miner: peer.hotkey, reason: describeError(error) });
         }
       }
     }

@@ -173,7 +173,7 @@ describe("Miner.run()", () => {
     expect(running.said.filter(({ level }) => level === "error")).toEqual([]);
     const store = await openStoreOf(subnet, miner);
     expect(store.problems()).toEqual([]);
-    expect([...store.current()].sort()).toEqual([[validator.ss58, 1] as const, [key("Newcomer").ss58, 1] as const].sort());
+    expect(store.current()).toEqual(new Map([[validator.ss58, 1], [key("Newcomer").ss58, 1]]));
     await store.close();
     await subnet.stop();
   });
@@ -185,7 +185,7 @@ describe("Miner.run()", () => {
     await until(() => (running.miner.report().fill?.doneBytes ?? 0) > 0, () => subnet.chain.produceBlocks(1));
     running.abort();
     await running.ended;
-    expect(closing.mock.results.map(({ value }) => peek.status(value))).toEqual(["fulfilled"]);
+    expect(closing.mock.results.map(({ value }) => peek.status(value as Promise<void>))).toEqual(["fulfilled"]);
     closing.mockRestore();
     await running.store.close();
     const store = await openStoreOf(subnet, miner);
