@@ -23,7 +23,7 @@ export const validate = command("validate", async (run: Run<"validate">) => {
     const ledgers = await openLedgers({ folder: storeFolder(location), self: hotkey.ss58, netuid, genesisHash: chain.genesisHash, windows });
     try {
       const validator = await Validator.open({
-        hotkey, netuid, chain, dendrite, openLedger: ledgers.open, computeUnit: units.compute, clock: systemClock, log, versionKey: versionNumber(),
+        hotkey, netuid, chain, dendrite, ledgers, computeUnit: units.compute, clock: systemClock, log, versionKey: versionNumber(),
       });
       if (flags.once) {
         await validator.runOnce(signal);

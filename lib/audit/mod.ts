@@ -5,7 +5,7 @@
  * sockets and disks come in as functions.
  */
 export { answerHops, answerOpenings, type StripeHashes, type StripeSource } from "./answer.ts";
-export { drawPicks, newAudit, type RandomBytes } from "./challenge.ts";
+export { drawPicks, newAudit, uniform, type RandomBytes } from "./challenge.ts";
 export {
   SIGNED_DECLARATION_BYTES_MAX, declarationDigest, declarationMessage, declaredGeometry, decodeDeclaration, decodeSignedDeclaration, encodeDeclaration,
   encodeSignedDeclaration, openDeclaration, type Declaration, type DeclarationFault, type SignedDeclaration, type VerifySignature,

@@ -3,10 +3,10 @@
  *
  * Each method is one act; when they happen is `mod.ts`. Nothing here throws for what a peer does.
  */
-import { BtstoreError, type Clock, type Log, type Windows, describeError, equalBytes } from "../core/mod.ts";
+import { BtstoreError, type Clock, type Log, type Windows, describeError } from "../core/mod.ts";
 import {
-  type AuditRecord, type OpenedPiece, type RandomBytes, type StandingDeclaration, type Transcript, type Verdict,
-  type ComputeUnit, type ConfirmTag, checkUnit, decodeSignedDeclaration, encodeHopAnswer, encodeNotice, newAudit, openDeclaration,
+  type AuditRecord, type Notice, type OpenedPiece, type RandomBytes, type StandingDeclaration, type Transcript, type Verdict,
+  type ComputeUnit, type ConfirmTag, checkUnit, uniform, decodeSignedDeclaration, encodeHopAnswer, encodeNotice, newAudit, openDeclaration,
 } from "../audit/mod.ts";
 import { sealSeed, unitSpec } from "../space/mod.ts";
 import { type Hotkey, verifySignature } from "../wallet/mod.ts";
@@ -35,7 +35,10 @@ export type AuditorOptions = {
 export type AuditTurn = { readonly again: boolean; readonly booked: Promise<void> };
 
 const CALL_MS = 10_000;
+/** A notice goes out within this many protocol hours. */
+const NOTICE_HOURS = 4;
 const EMPTY = new Uint8Array(0);
+const SILENT: NonNullable<Awaited<ReturnType<typeof askOpenings>>> = { picks: [], body: null, result: { verdict: { kind: "fail", fault: "silent", place: null }, opened: [] } };
 const NOTHING: AuditTurn = { again: false, booked: Promise.resolve() };
 
 export class Auditor {
@@ -118,9 +121,10 @@ export class Auditor {
   ): Promise<void> {
     const { dendrite, random, clock, windows, log } = this.#options;
     try {
-      const asked = await askOpenings(dendrite, peer.address, standing, request, hopAnswer, { random, clock, windows, signal });
-      if (asked === null) return;
-      const { picks, body, result } = asked;
+      const asked = await askOpenings(dendrite, peer, standing, request, hopAnswer, { random, clock, windows, signal });
+      // Our own end says nothing about the miner; but one that leaves the subnet instead of opening is silent.
+      if (asked === null && !peer.hasLeft) return;
+      const { picks, body, result } = asked ?? SILENT;
       const transcript: Transcript = { ...base, hopAnswer: encodeHopAnswer(hopAnswer), picks, openings: body, verdict: result.verdict };
       this.#book(peer, { at: base.at, verdict: result.verdict, elapsedMs: base.elapsedMs, transcript });
       peer.draw.offer(result.opened);
@@ -139,10 +143,8 @@ export class Auditor {
   }
 
   async #compare(peer: Peer, opened: OpenedPiece, signal: AbortSignal): Promise<void> {
-    const { hotkey, netuid, computeUnit, confirmTag, clock, log, dendrite } = this.#options;
-    const declaration = peer.standing?.declaration;
-    // A piece of a sector that is no longer declared says nothing about what is.
-    if (!declaration?.roots.some((root) => equalBytes(root, opened.root))) return;
+    const { hotkey, netuid, computeUnit, confirmTag, clock, log } = this.#options;
+    // A sector withdrawn meanwhile is checked all the same: else withdrawing in time would escape every check.
     const spec = unitSpec(sealSeed(peer.hotkey, hotkey.ss58), netuid, opened.unitIndex, opened.chunksPerUnit);
     const result = await checkUnit(opened, spec, computeUnit, confirmTag);
     // The ledger may be closed by now.
@@ -154,6 +156,18 @@ export class Auditor {
     const isFirst = peer.ledger.recordUnitCheck({ at: clock.now(), root, unitIndex, pieceIndex, isMatch: result === "match" });
     if (result === "match") return log.debug("A unit is the declared filler", { miner: peer.hotkey, unit: unitIndex });
     log.warn("A unit is not the declared filler", { miner: peer.hotkey, unit: unitIndex, piece: pieceIndex, isFirst });
-    await dendrite.call(peer.address, "Notice", encodeNotice({ root, unitIndex, pieceIndex }), { timeoutMs: CALL_MS, signal });
+    if (isFirst) void this.#notify(peer, { root, unitIndex, pieceIndex }, signal);
+  }
+
+  /** Tells the miner, some hours later: at once it would tell when its hour's check falls. */
+  async #notify(peer: Peer, notice: Notice, signal: AbortSignal): Promise<void> {
+    const { dendrite, random, clock, windows } = this.#options;
+    const stop = AbortSignal.any([signal, peer.stop.signal]);
+    try {
+      await clock.sleep(NOTICE_HOURS * windows.hourMs * uniform(random), stop);
+      await dendrite.call(peer.address, "Notice", encodeNotice(notice), { timeoutMs: CALL_MS, signal: stop });
+    } catch {
+      // It is a courtesy; the books have it.
+    }
   }
 }

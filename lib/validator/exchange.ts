@@ -70,11 +70,12 @@ function silenceVerdict(outcome: Exclude<Outcome, { kind: "cancelled" }>, deadli
  * Asks for the openings of an answer that came in time, and verifies all of it.
  *
  * The picks are drawn once; the same are asked again until an answer comes or the time is over, since it cannot improve.
+ * The miner may move meanwhile: its address is looked up for each attempt.
  *
  * @returns The picks, the openings as received (null if none came) and what they amount to; null if `signal` ended it.
  */
 export async function askOpenings(
-  dendrite: Dendrite, peer: Peer, declared: Declared, request: HopRequest, hopAnswer: HopAnswer,
+  dendrite: Dendrite, peer: { readonly address: Peer }, declared: Declared, request: HopRequest, hopAnswer: HopAnswer,
   tools: { random: RandomBytes; clock: Clock; windows: Windows; signal: AbortSignal },
 ): Promise<{ picks: readonly number[]; body: Uint8Array | null; result: AuditResult } | null> {
   const { random, clock, windows, signal } = tools;
@@ -88,11 +89,11 @@ export async function askOpenings(
 }
 
 async function repeatOpenings(
-  dendrite: Dendrite, peer: Peer, body: Uint8Array, clock: Clock, patienceMs: number, signal: AbortSignal,
+  dendrite: Dendrite, peer: { readonly address: Peer }, body: Uint8Array, clock: Clock, patienceMs: number, signal: AbortSignal,
 ): Promise<Uint8Array | "silent" | "cancelled"> {
   const endMs = clock.monotonic() + patienceMs;
   for (let pauseMs = RETRY_MS; ; pauseMs = Math.min(RETRY_MS_MAX, 2 * pauseMs)) {
-    const outcome = await dendrite.call(peer, "Openings", body, { timeoutMs: OPENINGS_ATTEMPT_MS, signal });
+    const outcome = await dendrite.call(peer.address, "Openings", body, { timeoutMs: OPENINGS_ATTEMPT_MS, signal });
     if (outcome.kind === "ok") return outcome.body;
     if (outcome.kind === "cancelled") return "cancelled";
     if (clock.monotonic() + pauseMs > endMs) return "silent";

@@ -1,4 +1,5 @@
 /** The validator's folder: one ledger per miner in `hashes-<miner>`, held by one process. */
+import { existsSync } from "node:fs";
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import type { Database } from "bun:sqlite";
@@ -10,6 +11,10 @@ import { hashesName, lockFolder, openHashes } from "../store/mod.ts";
 export type Ledgers = {
   /** Opens or makes the ledger of a miner; the same one when asked again. */
   open(miner: Ss58): Ledger;
+  /** Whether there is one, open or not. */
+  has(miner: Ss58): boolean;
+  /** Closes that of a miner that left. */
+  release(miner: Ss58): void;
   close(): Promise<void>;
 };
 
@@ -36,6 +41,11 @@ export async function openLedgers(options: { folder: string; self: Ss58; netuid:
         opened.set(miner, entry);
       }
       return entry.ledger;
+    },
+    has: (miner) => opened.has(miner) || existsSync(join(folder, hashesName(miner))),
+    release(miner) {
+      opened.get(miner)?.database.close();
+      opened.delete(miner);
     },
     async close() {
       for (const { database } of opened.values()) database.close();

@@ -15,10 +15,13 @@ export class Peer {
   address: Address;
   /** Ends the loops of this peer. */
   readonly stop = new AbortController();
+  /** It left the subnet: what it owes is booked as silence. */
+  hasLeft = false;
   /** Monotonic moment of the last signed answer of any kind; null before the first. */
   answeredAtMs: number | null = null;
   #standing: StandingDeclaration | null;
   #roundTrips: number[] = [];
+  readonly #owed = new Set<Promise<void>>();
 
   constructor(hotkey: Ss58, uid: number, address: Address, ledger: Ledger, clock: Clock, windows: Windows, random: RandomBytes, firstHour: number) {
     this.hotkey = hotkey;
@@ -54,5 +57,16 @@ export class Peer {
   addRoundTrip(elapsedMs: number): void {
     this.#roundTrips.push(elapsedMs);
     if (this.#roundTrips.length > ROUND_TRIPS_KEPT) this.#roundTrips.shift();
+  }
+
+  /** Remembers work that still uses the ledger. */
+  owe(work: Promise<void>): void {
+    this.#owed.add(work);
+    void work.finally(() => this.#owed.delete(work));
+  }
+
+  /** Resolves when nothing uses the ledger any more. */
+  async settled(): Promise<void> {
+    while (this.#owed.size > 0) await Promise.allSettled(this.#owed);
   }
 }

@@ -3,24 +3,23 @@
  */
 import { randomBytes } from "node:crypto";
 import { type Clock, type Log, type Ss58, type Windows, BtstoreError, describeError, windowsFor } from "../core/mod.ts";
-import { type ComputeUnit, type Ledger, type RandomBytes, type Score, nextAuditDelay, scoreNetwork, weights } from "../audit/mod.ts";
+import { type ComputeUnit, type History, type RandomBytes, type Score, nextAuditDelay, scoreNetwork, uniform, weights } from "../audit/mod.ts";
 import type { Chain, Metagraph } from "../chain/mod.ts";
 import type { Hotkey } from "../wallet/mod.ts";
 import type { Dendrite } from "../wire/mod.ts";
 import { Auditor } from "./auditor.ts";
+import type { Ledgers } from "./ledgers.ts";
 import { Peer } from "./peer.ts";
 import type { MinerRow, ValidatorReport } from "./report.ts";
 import { weightsDue } from "./rounds.ts";
-
-/** Opens the ledger of one miner, `hashes-<miner>` in our folder. */
-export type OpenLedger = (miner: Ss58) => Ledger;
 
 export type ValidatorOptions = {
   hotkey: Hotkey;
   netuid: number;
   chain: Chain;
   dendrite: Dendrite;
-  openLedger: OpenLedger;
+  /** One ledger per miner, `hashes-<miner>` in our folder. */
+  ledgers: Pick<Ledgers, "open" | "has" | "release">;
   /** Recomputes a unit: the native core. */
   computeUnit: ComputeUnit;
   clock: Clock;
@@ -33,7 +32,7 @@ export type ValidatorOptions = {
 const METAGRAPH_BLOCKS = 5;
 /** Mean time between two pings of one miner; round trips are physical and do not scale. */
 const PING_MEAN_MS = 30_000;
-/** Protocol minutes between two requests for a declaration, and the least in real time. */
+/** Mean protocol minutes between two requests for a declaration, and the least in real time. */
 const COLLECT_MINUTES = 2;
 const COLLECT_MS_MIN = 2_000;
 /** An audit whose timing was our own fault is repeated within this time. */
@@ -42,6 +41,10 @@ const AGAIN_MS = 5_000;
 const PRUNE_HOURS = 6;
 /** After a refusal of the chain, weights are tried again after this many blocks. */
 const RETRY_BLOCKS = 5;
+/** A miner whose books cannot be read. */
+const UNSCORED = { bytes: 0, countedBytes: 0, penalty: "none" } as const;
+/** Where a miner is that the chain knows no axon of. */
+const NOWHERE = { ip: "0.0.0.0", port: 0 };
 /** Somebody answered within this time: our line works. */
 const ALIVE_MS = 60_000;
 /** Peers at once in a single round. */
@@ -92,7 +95,9 @@ export class Validator {
     const begin = (peer: Peer) => {
       const stop = AbortSignal.any([signal, peer.stop.signal]);
       for (const loop of [this.#collectLoop(peer, stop), this.#pingLoop(peer, stop), this.#auditLoop(peer, stop)]) {
-        loops.push(loop.catch((error) => void (stop.aborted || log.error("A loop of the validator ended", { miner: peer.hotkey, reason: describeError(error) }))));
+        const ended = loop.catch((error) => void (stop.aborted || log.error("A loop of the validator ended", { miner: peer.hotkey, reason: describeError(error) })));
+        peer.owe(ended);
+        loops.push(ended);
       }
     };
     for (const peer of this.#peers.values()) begin(peer);
@@ -140,7 +145,7 @@ export class Validator {
     const incentives = new Map(this.#metagraph.neurons.map((neuron) => [neuron.hotkey, neuron.incentive]));
     const miners = [...this.#peers.values()].sort((a, b) => a.uid - b.uid).map((peer): MinerRow => {
       const { audits, lastElapsedMs, unitChecks } = peer.ledger.summary(now);
-      const { bytes, countedBytes, penalty } = scores.get(peer.hotkey)!;
+      const { bytes, countedBytes, penalty } = scores.get(peer.hotkey) ?? UNSCORED;
       return {
         uid: peer.uid, hotkey: peer.hotkey, declaredBytes: peer.declaredBytes, scoreBytes: Math.floor(bytes),
         verifiedBytes: countedBytes === 0 ? 0 : Math.floor((peer.declaredBytes * bytes) / countedBytes),
@@ -160,27 +165,39 @@ export class Validator {
     return this.#metagraph.neurons.find(({ hotkey }) => hotkey === this.#options.hotkey.ss58);
   }
 
+  /** Scores of all miners whose books can be read. */
   #scores(now: number): Map<Ss58, Score> {
-    return scoreNetwork(new Map([...this.#peers].map(([hotkey, { ledger }]) => [hotkey, ledger.history(now)])), this.#windows, now);
+    const histories = new Map<Ss58, History>();
+    for (const { hotkey, ledger } of this.#peers.values()) {
+      try {
+        histories.set(hotkey, ledger.history(now));
+      } catch (error) {
+        this.#options.log.error("A miner's ledger cannot be read; it gets no weight", { miner: hotkey, reason: describeError(error) });
+      }
+    }
+    return scoreNetwork(histories, this.#windows, now);
   }
 
   /** Makes the peers those that the metagraph names; returns the new ones. */
   #follow(): Peer[] {
-    const { hotkey, openLedger, clock, log } = this.#options;
+    const { hotkey, ledgers, clock, log } = this.#options;
     const fresh: Peer[] = [];
     const present = new Set<Ss58>();
     for (const neuron of this.#metagraph.neurons) {
-      if (neuron.hotkey === hotkey.ss58 || neuron.axon === null) continue;
-      present.add(neuron.hotkey);
-      const address = { hotkey: neuron.hotkey, ip: neuron.axon.ip, port: neuron.axon.port };
+      if (neuron.hotkey === hotkey.ss58) continue;
       const known = this.#peers.get(neuron.hotkey);
+      // Who withdraws its axon but not its declaration is offline, not gone: audits go on and are missed.
+      if (neuron.axon === null && !known && !ledgers.has(neuron.hotkey)) continue;
+      present.add(neuron.hotkey);
+      const { ip, port } = neuron.axon ?? NOWHERE;
+      const address = { hotkey: neuron.hotkey, ip, port };
       if (known) {
         known.uid = neuron.uid;
         known.address = address;
         continue;
       }
       try {
-        const peer = new Peer(neuron.hotkey, neuron.uid, address, openLedger(neuron.hotkey), clock, this.#windows, this.#random, Math.random());
+        const peer = new Peer(neuron.hotkey, neuron.uid, address, ledgers.open(neuron.hotkey), clock, this.#windows, this.#random, uniform(this.#random));
         this.#peers.set(neuron.hotkey, peer);
         fresh.push(peer);
       } catch (error) {
@@ -189,8 +206,11 @@ export class Validator {
     }
     for (const [miner, peer] of this.#peers) {
       if (present.has(miner)) continue;
+      peer.hasLeft = true;
       peer.stop.abort();
       this.#peers.delete(miner);
+      // What it still owes is booked first; it may also come back meanwhile.
+      void peer.settled().then(() => void (this.#peers.has(miner) || ledgers.release(miner)));
       log.info("A miner left the subnet", { miner, uid: peer.uid });
     }
     return fresh;
@@ -214,6 +234,8 @@ export class Validator {
 
   async #setWeights(): Promise<void> {
     const { chain, hotkey, netuid, versionKey, clock, log } = this.#options;
+    // A uid may have changed hands since the last look.
+    this.#metagraph = await chain.metagraph(netuid);
     const shares = weights(this.#scores(clock.now()));
     const byUid = [...shares].flatMap(([miner, weight]) => {
       const neuron = this.#metagraph.neurons.find((each) => each.hotkey === miner);
@@ -233,21 +255,27 @@ export class Validator {
   }
 
   async #collectLoop(peer: Peer, signal: AbortSignal): Promise<void> {
-    const pauseMs = Math.max(COLLECT_MS_MIN, COLLECT_MINUTES * this.#windows.minuteMs);
-    for (; !signal.aborted; await this.#options.clock.sleep(pauseMs, signal)) await this.#act(peer, signal, () => this.#auditor.collect(peer, signal));
+    // Never at a time that a miner could know beforehand.
+    const pause = () => this.#options.clock.sleep(Math.max(COLLECT_MS_MIN, 2 * COLLECT_MINUTES * this.#windows.minuteMs * uniform(this.#random)), signal);
+    for (; !signal.aborted; await pause()) await this.#act(peer, signal, () => this.#auditor.collect(peer, signal));
   }
 
   async #pingLoop(peer: Peer, signal: AbortSignal): Promise<void> {
-    const pause = () => this.#options.clock.sleep(-PING_MEAN_MS * Math.log(1 - Math.random()), signal);
+    const pause = () => this.#options.clock.sleep(-PING_MEAN_MS * Math.log(1 - uniform(this.#random)), signal);
     for (; !signal.aborted; await pause()) await this.#act(peer, signal, () => this.#auditor.ping(peer, signal));
   }
 
   async #auditLoop(peer: Peer, signal: AbortSignal): Promise<void> {
     const { clock } = this.#options;
-    const audit = () => this.#act(peer, signal, () => this.#auditor.audit(peer, signal));
+    const audit = () =>
+      this.#act(peer, signal, async () => {
+        const turn = await this.#auditor.audit(peer, signal);
+        peer.owe(turn.booked);
+        return turn;
+      });
     for (;;) {
       await clock.sleep(nextAuditDelay(peer.declaredBytes, this.#windows, this.#random), signal);
-      for (let turn = await audit(); turn?.again; turn = await audit()) await clock.sleep(Math.random() * AGAIN_MS, signal);
+      for (let turn = await audit(); turn?.again; turn = await audit()) await clock.sleep(uniform(this.#random) * AGAIN_MS, signal);
     }
   }
 
@@ -277,7 +305,9 @@ export class Validator {
 
   async #pruneLoop(signal: AbortSignal): Promise<void> {
     const { clock } = this.#options;
-    for (; ; await clock.sleep(PRUNE_HOURS * this.#windows.hourMs, signal)) for (const { ledger } of this.#peers.values()) ledger.prune(clock.now());
+    for (; ; await clock.sleep(PRUNE_HOURS * this.#windows.hourMs, signal)) {
+      for (const peer of this.#peers.values()) await this.#act(peer, signal, async () => peer.ledger.prune(clock.now()));
+    }
   }
 
   #isNetworkAlive(but: Peer): boolean {

@@ -86,7 +86,7 @@ describe("Miner", () => {
     const units = new SealPool({ workers: 1 });
     const ledgers = await openLedgers({ folder: join(subnet.folder, "validator"), self: validator.ss58, netuid: NETUID, genesisHash: subnet.client.genesisHash, windows: WINDOWS });
     const auditing = await Validator.open({
-      hotkey: validator, netuid: NETUID, chain: subnet.client, dendrite, openLedger: ledgers.open, clock: systemClock, log: recordingLog().log, versionKey: 1,
+      hotkey: validator, netuid: NETUID, chain: subnet.client, dendrite, ledgers, clock: systemClock, log: recordingLog().log, versionKey: 1,
       computeUnit: (spec, pieceIndexes) => units.unitPieces(spec, pieceIndexes),
     });
     await subnet.drive(auditing.runOnce(new AbortController().signal));

@@ -129,7 +129,7 @@ describe("askOpenings()", () => {
   async function ask(peer: Address, changed: { hopAnswer?: HopAnswer; dendrite?: Dendrite; clock?: TestClock; signal?: AbortSignal } = {}) {
     const hopRequest = request();
     const hopAnswer = changed.hopAnswer ?? (await answered(hopRequest));
-    return askOpenings(changed.dendrite ?? dendrite, peer, declared, hopRequest, hopAnswer, {
+    return askOpenings(changed.dendrite ?? dendrite, { address: peer }, declared, hopRequest, hopAnswer, {
       random: (length) => random.bytes(length), clock: changed.clock ?? new TestClock(), windows: WINDOWS, signal: changed.signal ?? never,
     });
   }
@@ -145,7 +145,7 @@ describe("askOpenings()", () => {
     const hopRequest = request();
     const hopAnswer = await answered(hopRequest);
     const links = hopAnswer.links.with(15, hopAnswer.links[15]!.with(0, hopAnswer.links[15]![0]! ^ 1));
-    const asked = await askOpenings(dendrite, address(), declared, hopRequest, { ...hopAnswer, links }, { random: (length) => random.bytes(length), clock: new TestClock(), windows: WINDOWS, signal: never });
+    const asked = await askOpenings(dendrite, { address: address() }, declared, hopRequest, { ...hopAnswer, links }, { random: (length) => random.bytes(length), clock: new TestClock(), windows: WINDOWS, signal: never });
     expect(asked!.result.verdict).toMatchObject({ kind: "fail", fault: "link_mismatch", place: { hop: 15 } });
     expect(asked!.result.opened).toEqual([]);
   });
