@@ -15,6 +15,9 @@ export type AllocationLimits = {
   readonly isForAll: boolean;
 };
 
+/** Which partitions stay as they are though their validator has no share now; none if missing. */
+export type Retains = (validator: Ss58) => boolean;
+
 /** A plan and all that explains it. */
 export type AllocationPlan = {
   readonly allotments: readonly Allotment[];
@@ -38,7 +41,7 @@ export function sharesOf(metagraph: Metagraph, self: Ss58, isForAll: boolean): S
  *
  * @throws {BtstoreError} `usage` if the budget, or every share of it, is below one chunk; `chain_refused` if nobody may audit.
  */
-export async function planStore(store: Store, metagraph: Metagraph, self: Ss58, limits: AllocationLimits): Promise<AllocationPlan> {
+export async function planStore(store: Store, metagraph: Metagraph, self: Ss58, limits: AllocationLimits, retains: Retains = () => false): Promise<AllocationPlan> {
   const shares = sharesOf(metagraph, self, limits.isForAll);
   if (shares.length === 0) {
     throw new BtstoreError("chain_refused", `Cannot allocate: nobody on subnet ${metagraph.netuid} has a validator permit yet; wait for the next epoch, or use --allocate.all`);
@@ -50,9 +53,12 @@ export async function planStore(store: Store, metagraph: Metagraph, self: Ss58, 
     throw new BtstoreError("usage", `Cannot allocate: the budget is ${formatSize(budgetBytes)} of ${formatSize(space.freeBytes + space.takenBytes)} available, at least ${formatSize(CHUNK_BYTES)} is needed; ${remedy}`);
   }
   const current = store.current();
-  const allotments = planAllocation({ budgetBytes, shares, current });
+  const retained = [...current].filter(([validator]) => !shares.some(({ hotkey }) => hotkey === validator) && retains(validator));
+  const retainedBytes = retained.reduce((sum, [, chunkCount]) => sum + chunkCount * CHUNK_BYTES, 0);
+  const divided = planAllocation({ budgetBytes: Math.max(0, budgetBytes - retainedBytes), shares, current });
+  const allotments = [...divided, ...retained.map(([validator, chunkCount]) => ({ validator, chunkCount }))];
   if (allotments.every(({ chunkCount }) => chunkCount === 0)) {
     throw new BtstoreError("usage", `Cannot allocate: the budget of ${formatSize(budgetBytes)} leaves each of ${shares.length} validators less than ${formatSize(CHUNK_BYTES)}; raise --threshold or --size`);
   }
-  return { allotments, shares, budgetBytes, space, current, advice: adviseSectors(allotments, shares, space) };
+  return { allotments, shares, budgetBytes, space, current, advice: adviseSectors(divided, shares, space) };
 }

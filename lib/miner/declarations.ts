@@ -63,6 +63,11 @@ export class Declarations {
     return newest ? declaredGeometry(newest).byteLength : 0;
   }
 
+  /** Whether a kept declaration names this root and reaches this unit: notices come hours after the audit they speak of. */
+  names(root: Uint8Array, unitIndex: number): boolean {
+    return this.#known.some(({ declaration: { unitCount, roots } }) => unitIndex < unitCount && roots.some((each) => equalBytes(each, root)));
+  }
+
   /** The declaration of a digest, if it is in force or was until twenty protocol minutes ago. */
   find(digest: Uint8Array): Declaration | null {
     const oldestMs = this.#clock.now() - ANSWERED_MINUTES * this.#windows.minuteMs;

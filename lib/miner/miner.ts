@@ -4,7 +4,7 @@
  * It serves before it fills, and goes on serving whatever else fails: a full disk stops only the fill, a chain that is
  * away only what needs it (the last metagraph stays in force).
  */
-import { type Clock, type Log, type Ss58, type Windows, BtstoreError, describeError, windowsFor } from "../core/mod.ts";
+import { type Clock, type Log, type Ss58, type Windows, BtstoreError, CHUNK_BYTES, describeError, windowsFor } from "../core/mod.ts";
 import { type StripeSource, answerHops, answerOpenings } from "../audit/mod.ts";
 import type { Chain, Metagraph, Neuron } from "../chain/mod.ts";
 import { pieceTree, saltedTree } from "../native/mod.ts";
@@ -52,6 +52,8 @@ const ANNOUNCE_BLOCKS = 10;
 const AWAKE_MS = 30_000;
 /** Protocol minutes for which withdrawn sectors stay on disk: the old declaration is answered for twenty, a new one made within ten. */
 const WITHDRAWN_MINUTES = 30;
+/** A partition whose validator lost its permit is kept for this many protocol days of our running: it may be back with the next epoch. */
+const UNWANTED_DAYS = 1;
 
 const HASHES = { saltedTree, pieceTree };
 const HONEST: Answering = {
@@ -73,6 +75,8 @@ export class Miner {
   #fillFault: string | null = null;
   #allocatedBlock = 0;
   #announceBlock = 0;
+  /** Since when a partition's validator has no share, wall clock. */
+  readonly #unwantedSince = new Map<Ss58, number>();
   /** Wakes the fill loop to allocate again; null while it is at work. */
   #wantsAllocation: (() => void) | null = null;
 
@@ -187,13 +191,14 @@ export class Miner {
     }
   }
 
-  /** Plans by the metagraph and makes the folder so; returns how many sealed sectors are withdrawn by it. */
-  async #allocate(restart: boolean): Promise<number> {
+  /** Plans by the metagraph and makes the folder so. */
+  async #allocate(restart: boolean): Promise<void> {
     const { store, hotkey, limits, log, netuid, chain, clock } = this.#options;
-    const plan = await planStore(store, this.#metagraph, hotkey.ss58, limits);
+    const plan = await planStore(store, this.#metagraph, hotkey.ss58, limits, (validator) => this.#isRetained(validator));
+    for (const { hotkey: wanted } of plan.shares) this.#unwantedSince.delete(wanted);
     const outcome = await store.applyPlan(plan.allotments, { restart });
     this.#allocatedBlock = chain.head().number;
-    const { created, resized, removed, withdrawnSectors } = outcome;
+    const { created, resized, removed } = outcome;
     if (created.length + resized.length + removed.length > 0) log.info("Partitions are allocated", { created: created.length, resized: resized.length, removed: removed.length });
     for (const { validator, error } of store.problems()) log.error("A partition cannot be used", { validator, reason: error.message });
     const network = { netuid, genesisHash: chain.genesisHash };
@@ -204,14 +209,35 @@ export class Miner {
       served.set(partition.validator, known?.partition === partition ? known : { partition, source: shown, declarations: new Declarations(shown, hotkey, network, clock, this.#windows) });
     }
     this.#served = served;
-    return withdrawnSectors;
+  }
+
+  /** Whether a partition without a share stays for now: permits come and go, and a chain node may be behind. */
+  #isRetained(validator: Ss58): boolean {
+    const now = this.#options.clock.now();
+    const since = this.#unwantedSince.get(validator) ?? now;
+    this.#unwantedSince.set(validator, since);
+    return now - since < UNWANTED_DAYS * this.#windows.dayMs;
+  }
+
+  /** Waits while sectors that a resize withdrew may still be asked for; nothing to wait for is the rule. */
+  async #whileWithdrawn(signal: AbortSignal): Promise<void> {
+    const { store, clock, log } = this.#options;
+    const isWithdrawn = (partition: Partition) =>
+      partition.geometry.chunkCount !== partition.wantedGeometry.chunkCount && partition.declared().chunkCount * CHUNK_BYTES < partition.sealedBytes();
+    const withdrawn = store.partitions().filter(isWithdrawn);
+    if (withdrawn.length === 0) return;
+    log.info("Sealed sectors are withdrawn to be laid out anew; they stay on disk while older declarations are answered", { partitions: withdrawn.length });
+    for (const { validator } of withdrawn) this.#served.get(validator)?.declarations.current();
+    await clock.sleep(WITHDRAWN_MINUTES * this.#windows.minuteMs, signal);
+    for (const { validator } of withdrawn) this.#served.get(validator)?.declarations.current();
   }
 
   /** Fills, then waits until it is time to allocate again. */
   async #fillLoop(signal: AbortSignal): Promise<void> {
-    const { store, workers, log, clock } = this.#options;
+    const { store, workers, log } = this.#options;
     for (;;) {
       try {
+        await this.#whileWithdrawn(signal);
         await sealPartitions(store.partitions(), {
           workersWanted: workers, log, signal,
           onProgress: (progress) => void (this.#progress = progress),
@@ -226,11 +252,7 @@ export class Miner {
       this.#progress = null;
       await this.#untilReallocation(signal);
       try {
-        const withdrawn = await this.#allocate(false);
-        if (withdrawn > 0) {
-          log.info("Sealed sectors are withdrawn to be laid out anew; they stay on disk while older declarations are answered", { sectors: withdrawn });
-          await clock.sleep(WITHDRAWN_MINUTES * this.#windows.minuteMs, signal);
-        }
+        await this.#allocate(false);
       } catch (error) {
         if (signal.aborted || !(error instanceof BtstoreError)) throw error;
         log.error("Partitions stay as they are", { reason: error.message });

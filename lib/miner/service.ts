@@ -95,6 +95,8 @@ export class AuditService {
     Notice: async (caller, body) => {
       const notice = decodeNotice(body);
       if (notice === null) return this.#refuse(new Refusal("MalformedMessage"));
+      // Anybody with a permit could write alarms otherwise.
+      if (!this.#options.partitionOf(caller)?.declarations.names(notice.root, notice.unitIndex)) return this.#refuse(new Refusal("Unknown"));
       this.counts.notices++;
       this.#options.log.error(
         `A validator found filler that differs from what was declared; check this machine's memory, then run "btstore verify --repair"`,

@@ -160,8 +160,9 @@ export class Store {
     const outcome = { created: [] as Ss58[], resized: [] as Ss58[], removed: [] as Ss58[], withdrawnSectors: 0 };
     for (const [validator, partition] of [...this.#partitions]) {
       if (wanted.has(validator)) continue;
-      await partition.drop();
+      // First out of service: a drop that fails half-way leaves it closed.
       this.#partitions.delete(validator);
+      await partition.drop();
       outcome.removed.push(validator);
     }
     for (const [validator, chunkCount] of wanted) {

@@ -100,4 +100,24 @@ describe("planStore()", () => {
     expect([fault.code, fault.message]).toEqual(["chain_refused", expect.stringContaining("--allocate.all")]);
     expect((await plan({ sizeBytes: 2 * MIB, isForAll: true }, nobody)).allotments).toEqual([{ validator: key("Miner").ss58, chunkCount: 2 }]);
   });
+
+  test("keeps a partition that is retained without a share, out of the same budget, and gives up one that is not", async () => {
+    const dbPath = mkdtempSync(join(tmpdir(), "btstore-retained-"));
+    const own = await openStore({ dbPath, walletName: "w", hotkeyName: "h", self, netuid: NETUID, genesisHash: GENESIS });
+    try {
+      const limits = { threshold: null, sizeBytes: 20 * MIB, isForAll: false };
+      await own.applyPlan((await planStore(own, METAGRAPH, self, limits)).allotments);
+      const large = METAGRAPH.neurons[1]!.hotkey;
+      const before = own.current().get(large)!;
+      const without = metagraphOf(...METAGRAPH.neurons.map((each) => (each.hotkey === large ? { ...each, hasValidatorPermit: false } : each)));
+      const kept = await planStore(own, without, self, limits, (validator) => validator === large);
+      expect(kept.allotments.find(({ validator }) => validator === large)).toEqual({ validator: large, chunkCount: before });
+      expect(kept.allotments.reduce((sum, { chunkCount }) => sum + chunkCount, 0)).toBeLessThanOrEqual(20);
+      const given = await planStore(own, without, self, limits);
+      expect(given.allotments.map(({ validator }) => validator)).not.toContain(large);
+    } finally {
+      await own.close();
+      rmSync(dbPath, { recursive: true, force: true });
+    }
+  });
 });

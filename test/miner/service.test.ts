@@ -113,11 +113,21 @@ describe("AuditService.routes", () => {
 
   test("Notice is told in hex and numbers, with the command that helps", async () => {
     const { ask, said, service } = setUp();
-    const root = new TextEncoder().encode("\u001b[2J forged line\n; rm -rf / #12345").slice(0, 32);
-    expect(await ask("Notice", encodeNotice({ root, unitIndex: 7, pieceIndex: 9 }))).toEqual(EMPTY);
+    const { declaration } = await declared(ask);
+    const root = declaration.roots[0]!;
+    expect(await ask("Notice", encodeNotice({ root, unitIndex: 0, pieceIndex: 9 }))).toEqual(EMPTY);
     expect(service.counts.notices).toBe(1);
-    expect(said).toEqual([{ level: "error", message: expect.stringContaining("btstore verify --repair"), fields: { validator, sectorRoot: Buffer.from(root).toString("hex"), unit: 7, piece: 9 } }]);
-    expect(JSON.stringify(said)).not.toContain("forged");
+    expect(said).toEqual([{ level: "error", message: expect.stringContaining("btstore verify --repair"), fields: { validator, sectorRoot: Buffer.from(root).toString("hex"), unit: 0, piece: 9 } }]);
+  });
+
+  test("Notice of what was never declared is refused and not told", async () => {
+    const { ask, said, service } = setUp();
+    const { declaration } = await declared(ask);
+    const forged = new TextEncoder().encode("\u001b[2J forged line\n; rm -rf / #12345").slice(0, 32);
+    for (const notice of [{ root: forged, unitIndex: 0 }, { root: declaration.roots[0]!, unitIndex: declaration.unitCount }]) {
+      expect(await ask("Notice", encodeNotice({ ...notice, pieceIndex: 9 }))).toBe("Unknown");
+    }
+    expect([service.counts.notices, said.length]).toEqual([0, 0]);
   });
 });
 
