@@ -163,6 +163,15 @@ export class Ledger {
   }
 
   /**
+   * Whether a piece under this root was found not to be the filler. Further ones do not count, so such a sector needs no more unit checks.
+   *
+   * @param root The committed root of a sector, 32 bytes.
+   */
+  hasMismatch(root: Uint8Array): boolean {
+    return this.#db.query("SELECT 1 FROM ledger_mismatches WHERE root = ?").get(toHex(root)) !== null;
+  }
+
+  /**
    * All that the score hangs on at one moment.
    *
    * @param userBytes Declared bytes that hold user data or data released since, 0 if the miner keeps none for us.
@@ -212,18 +221,27 @@ export class Ledger {
       .map((row) => ({ ...row, isFailure: row.isFailure === 1 }));
   }
 
-  /** Forgets what no rule looks at any more. Mismatches stay for good: they bar. */
+  /**
+   * Forgets what no rule looks at any more. Mismatches stay for good: they bar.
+   *
+   * Nothing is forgotten unless an audit lies between one and two (scaled) days back: the books then prove that this clock has
+   * held for a day. A clock that is years ahead when the machine boots would erase the week that scores hang on.
+   *
+   * @param now Wall clock, milliseconds.
+   */
   prune(now: number): void {
+    const { dayMs } = this.#windows;
+    const isClockProven = this.#db.query("SELECT 1 FROM ledger_audits WHERE at > ? AND at <= ? LIMIT 1").get(now - 2 * dayMs, now - dayMs) !== null;
+    if (!isClockProven) return;
     this.#db.transaction(() => {
       const weekAgo = now - this.#windows.weekMs;
       this.#db.query("DELETE FROM ledger_audits WHERE at <= ?").run(weekAgo);
       this.#db.query("DELETE FROM ledger_unit_checks WHERE at <= ?").run(weekAgo);
       this.#db.query("DELETE FROM ledger_transcripts WHERE at <= ?").run(weekAgo);
       // The one in force when the last 24 hours began still counts towards their mean.
-      const dayAgo = now - this.#windows.dayMs;
       this.#db
         .query("DELETE FROM ledger_declarations WHERE serial < (SELECT MAX(serial) FROM ledger_declarations WHERE at <= ?)")
-        .run(dayAgo);
+        .run(now - dayMs);
     }).immediate();
   }
 

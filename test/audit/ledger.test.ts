@@ -115,7 +115,35 @@ describe("Ledger transcripts", () => {
   });
 });
 
+describe("Ledger.hasMismatch()", () => {
+  test("knows a bad sector by its root, whether declared or not, and no other", () => {
+    const ledger = new Ledger(new Database(":memory:"), windows);
+    ledger.recordUnitCheck({ at: NOW, root: root(1), unitIndex: 0, pieceIndex: 0, isMatch: true });
+    ledger.recordUnitCheck({ at: NOW, root: root(2), unitIndex: 0, pieceIndex: 0, isMatch: false });
+    expect([root(1), root(2), root(3)].map((each) => ledger.hasMismatch(each))).toEqual([false, true, false]);
+  });
+});
+
 describe("Ledger.prune() and summary()", () => {
+  test("prune() erases nothing on the word of a clock that the books have not followed for a day", () => {
+    for (const scaled of [windows, windowsFor(200)]) {
+      const { dayMs, hourMs } = scaled;
+      const ledger = new Ledger(new Database(":memory:"), scaled);
+      const audit = (at: number) => ledger.recordAudit({ at, verdict: PASS, elapsedMs: 3, transcript: null });
+      for (let hour = 10 * 24; hour >= 0; hour--) audit(NOW - hour * hourMs);
+      const passes = () => ledger.history(NOW).hours.reduce((sum, hour) => sum + hour.passes, 0);
+      // The machine boots a year ahead and audits for 20 hours before its clock is set right.
+      for (let hour = 0; hour < 20; hour++) {
+        audit(NOW + 365 * dayMs + hour * hourMs);
+        ledger.prune(NOW + 365 * dayMs + hour * hourMs);
+      }
+      expect(passes()).toBe(168);
+      ledger.prune(NOW);
+      expect(passes()).toBe(168);
+      expect(ledger.history(NOW - 3 * dayMs).hours.reduce((sum, hour) => sum + hour.passes, 0)).toBe(4 * 24);
+    }
+  });
+
   test("forget what no rule looks at, and nothing that changes the history", () => {
     const ledger = new Ledger(new Database(":memory:"), windows);
     for (let day = 0; day < 12; day++) {
