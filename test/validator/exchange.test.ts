@@ -176,6 +176,17 @@ describe("askOpenings()", () => {
     expect(bodies.length).toBe(5);
   });
 
+  test("asks where the miner is by then, if it moved", async () => {
+    const clock = new TestClock();
+    const peer = { address: await deadAddress(bob) };
+    const hopRequest = request();
+    const asking = askOpenings(dendrite, peer, declared, hopRequest, await answered(hopRequest), { random: (length) => random.bytes(length), clock, windows: WINDOWS, signal: never });
+    await until(() => clock.waitingMs.length === 1);
+    peer.address = address();
+    await clock.advance(500);
+    expect((await asking)!.result.verdict).toEqual({ kind: "pass" });
+  });
+
   test("final silence is a failure after ten protocol minutes, whatever kind of silence it is", async () => {
     const timing = { elapsedMs: 1, lagMs: 0 };
     const silences: Outcome[] = [
