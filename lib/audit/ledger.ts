@@ -11,7 +11,8 @@ import { declarationDigest, declaredGeometry, decodeDeclaration, type Declaratio
 import type { Mismatch } from "./fraud.ts";
 import { SCHEMA, SCHEMA_VERSION } from "./schema.ts";
 import { SCORE_HOURS, type History, type HourTally } from "./score.ts";
-import { encodeTranscript, type Transcript } from "./transcript.ts";
+import { Shelf, type KeptTranscript } from "./shelf.ts";
+import type { Transcript } from "./transcript.ts";
 import { outcomeOf, type Verdict, type VerdictKind } from "./verdict.ts";
 
 /** What became of a declaration that was offered: taken, the one already in force, or why not. */
@@ -59,15 +60,13 @@ export type LedgerSummary = {
 /** Minutes (scaled) between two declarations of one pair. */
 const DECLARATION_MINUTES = 10;
 
-/** Transcripts kept of any kind, of failures, and in all by size: a hostile miner fails as often as it is asked. */
-const TRANSCRIPTS_LAST = 10;
-const TRANSCRIPTS_FAILED = 100;
-const TRANSCRIPTS_BYTES = 32 * 2 ** 20;
-
 export class Ledger {
   readonly #db: Database;
   readonly #windows: Windows;
   readonly #profile: SealProfile;
+  readonly #shelf: Shelf;
+  /** D by the very bytes: hashing 2 MiB for every audit of the same declaration would cost more than the audit. */
+  readonly #digests = new WeakMap<Uint8Array, Uint8Array>();
 
   /**
    * Opens the ledger in a database, making its tables if they are missing.
@@ -78,6 +77,7 @@ export class Ledger {
     this.#db = db;
     this.#windows = windows;
     this.#profile = profile;
+    this.#shelf = new Shelf(db);
     db.transaction(() => {
       for (const statement of SCHEMA) db.run(statement);
       const version = db.query<{ version: number }, []>("SELECT version FROM ledger_schema").get()?.version;
@@ -100,31 +100,28 @@ export class Ledger {
       const last = this.#db
         .query<{ serial: number; at: number; digest: Uint8Array }, []>("SELECT serial, at, digest FROM ledger_declarations ORDER BY serial DESC LIMIT 1")
         .get();
-      const digest = declarationDigest(signed.bytes);
+      const digest = this.#digestOf(signed.bytes);
       if (last && declaration.serial === last.serial) return equalBytes(digest, last.digest) ? "known" : "conflicting";
       if (last && declaration.serial < last.serial) return "stale_serial";
       if (last && now >= last.at && now - last.at < DECLARATION_MINUTES * this.#windows.minuteMs) return "too_soon";
       this.#db
-        .query("INSERT INTO ledger_declarations (serial, at, bytes, digest, text, signature) VALUES (?, ?, ?, ?, ?, ?)")
-        .run(declaration.serial, Math.round(now), declaredGeometry(declaration, this.#profile).byteLength, digest, signed.bytes, signed.signature);
-      this.#db
-        .query("UPDATE ledger_declarations SET text = NULL, signature = NULL WHERE serial < ?")
-        .run(declaration.serial);
+        .query("INSERT INTO ledger_declarations (serial, at, bytes, digest) VALUES (?, ?, ?, ?)")
+        .run(declaration.serial, Math.round(now), declaredGeometry(declaration, this.#profile).byteLength, digest);
+      this.#shelf.putDeclaration(digest, signed);
+      this.#shelf.dropLooseDeclarations();
       return "accepted";
     }).immediate();
   }
 
   /** The declaration in force; null before the first. */
   current(): StandingDeclaration | null {
-    const row = this.#db
-      .query<{ at: number; digest: Uint8Array; text: Uint8Array; signature: Uint8Array }, []>(
-        "SELECT at, digest, text, signature FROM ledger_declarations ORDER BY serial DESC LIMIT 1",
-      )
-      .get();
+    const row = this.#db.query<{ at: number; digest: Uint8Array }, []>("SELECT at, digest FROM ledger_declarations ORDER BY serial DESC LIMIT 1").get();
     if (!row) return null;
-    const declaration = decodeDeclaration(row.text, this.#profile);
+    const signed = this.#shelf.declaration(row.digest);
+    const declaration = signed && decodeDeclaration(signed.bytes, this.#profile);
     if (!declaration) throw new BtstoreError("corrupt", "Cannot read the ledger: the declaration in force is malformed");
-    return { declaration, signed: { bytes: row.text, signature: row.signature }, digest: row.digest, acceptedAt: row.at };
+    this.#digests.set(signed.bytes, row.digest);
+    return { declaration, signed, digest: row.digest, acceptedAt: row.at };
   }
 
   /** Enters one audit, and its transcript if given. */
@@ -133,11 +130,7 @@ export class Ledger {
       this.#db
         .query("INSERT INTO ledger_audits (at, kind, outcome, fault, elapsed_ms) VALUES (?, ?, ?, ?, ?)")
         .run(Math.round(at), verdict.kind, outcomeOf(verdict.kind), verdict.kind === "fail" ? verdict.fault : null, elapsedMs);
-      if (transcript === null) return;
-      this.#db
-        .query("INSERT INTO ledger_transcripts (at, is_failure, text) VALUES (?, ?, ?)")
-        .run(Math.round(at), outcomeOf(verdict.kind) === "miss" ? 1 : 0, encodeTranscript(transcript));
-      this.#pruneTranscripts();
+      if (transcript) this.#shelf.putTranscript(transcript, this.#digestOf(transcript.declaration.bytes), outcomeOf(verdict.kind) === "miss");
     }).immediate();
   }
 
@@ -213,12 +206,9 @@ export class Ledger {
     return { audits, lastAuditAt, lastElapsedMs: lastElapsed?.elapsedMs ?? null, unitChecks: { matches, mismatches } };
   }
 
-  /** Transcripts kept, newest first, as their JSON. */
-  transcripts(): { at: number; isFailure: boolean; text: string }[] {
-    return this.#db
-      .query<{ at: number; isFailure: number; text: string }, []>("SELECT at, is_failure AS isFailure, text FROM ledger_transcripts ORDER BY id DESC")
-      .all()
-      .map((row) => ({ ...row, isFailure: row.isFailure === 1 }));
+  /** Transcripts kept, newest first: JSON as of `encodeTranscript`. */
+  transcripts(): KeptTranscript[] {
+    return this.#shelf.transcripts();
   }
 
   /**
@@ -237,7 +227,7 @@ export class Ledger {
       const weekAgo = now - this.#windows.weekMs;
       this.#db.query("DELETE FROM ledger_audits WHERE at <= ?").run(weekAgo);
       this.#db.query("DELETE FROM ledger_unit_checks WHERE at <= ?").run(weekAgo);
-      this.#db.query("DELETE FROM ledger_transcripts WHERE at <= ?").run(weekAgo);
+      this.#shelf.forgetUntil(weekAgo);
       // The one in force when the last 24 hours began still counts towards their mean.
       this.#db
         .query("DELETE FROM ledger_declarations WHERE serial < (SELECT MAX(serial) FROM ledger_declarations WHERE at <= ?)")
@@ -271,20 +261,9 @@ export class Ledger {
     return sectors;
   }
 
-  #pruneTranscripts(): void {
-    this.#db
-      .query(
-        `DELETE FROM ledger_transcripts
-         WHERE id NOT IN (SELECT id FROM ledger_transcripts ORDER BY id DESC LIMIT ?)
-           AND id NOT IN (SELECT id FROM ledger_transcripts WHERE is_failure = 1 ORDER BY id DESC LIMIT ?)`,
-      )
-      .run(TRANSCRIPTS_LAST, TRANSCRIPTS_FAILED);
-    this.#db
-      .query(
-        `DELETE FROM ledger_transcripts WHERE id IN (
-           SELECT id FROM (SELECT id, SUM(LENGTH(text)) OVER (ORDER BY id DESC) AS bytes FROM ledger_transcripts)
-           WHERE bytes > ? AND id NOT IN (SELECT id FROM ledger_transcripts ORDER BY id DESC LIMIT 1))`,
-      )
-      .run(TRANSCRIPTS_BYTES);
+  #digestOf(bytes: Uint8Array): Uint8Array {
+    const digest = this.#digests.get(bytes) ?? declarationDigest(bytes);
+    this.#digests.set(bytes, digest);
+    return digest;
   }
 }

@@ -4,9 +4,12 @@ export const SCHEMA_VERSION = 1;
 
 export const SCHEMA: readonly string[] = [
   "CREATE TABLE IF NOT EXISTS ledger_schema (version INTEGER NOT NULL)",
-  // Text and signature are kept for the one in force; bytes and time for as long as the mean of a day needs them.
+  // Kept for as long as the mean of a day needs them; `bytes` is the declared size.
   `CREATE TABLE IF NOT EXISTS ledger_declarations (
-     serial INTEGER PRIMARY KEY, at INTEGER NOT NULL, bytes INTEGER NOT NULL, digest BLOB NOT NULL, text BLOB, signature BLOB)`,
+     serial INTEGER PRIMARY KEY, at INTEGER NOT NULL, bytes INTEGER NOT NULL, digest BLOB NOT NULL)`,
+  // Canonical bytes, up to 2 MiB, of the declaration in force and of those that a kept transcript names: each once. Long
+  // columns come last, so that a row's figures are read without them.
+  "CREATE TABLE IF NOT EXISTS ledger_texts (digest BLOB NOT NULL UNIQUE, signature BLOB NOT NULL, text BLOB NOT NULL)",
   `CREATE TABLE IF NOT EXISTS ledger_audits (
      id INTEGER PRIMARY KEY, at INTEGER NOT NULL, kind TEXT NOT NULL, outcome TEXT NOT NULL, fault TEXT, elapsed_ms REAL)`,
   "CREATE INDEX IF NOT EXISTS ledger_audits_by_time ON ledger_audits (at, outcome)",
@@ -16,5 +19,7 @@ export const SCHEMA: readonly string[] = [
   // One row per bad sector, known by its root: only its first mismatch counts.
   `CREATE TABLE IF NOT EXISTS ledger_mismatches (
      root TEXT PRIMARY KEY, at INTEGER NOT NULL, unit_index INTEGER NOT NULL, piece_index INTEGER NOT NULL)`,
-  "CREATE TABLE IF NOT EXISTS ledger_transcripts (id INTEGER PRIMARY KEY, at INTEGER NOT NULL, is_failure INTEGER NOT NULL, text TEXT NOT NULL)",
+  // Without the declaration, which stands under `digest`; `bytes` is the length of the rest.
+  `CREATE TABLE IF NOT EXISTS ledger_transcripts (
+     id INTEGER PRIMARY KEY, at INTEGER NOT NULL, is_failure INTEGER NOT NULL, digest BLOB NOT NULL, bytes INTEGER NOT NULL, text TEXT NOT NULL)`,
 ];

@@ -45,12 +45,14 @@ const TEXT_MAX = Math.ceil(((SIGNED_DECLARATION_BYTES_MAX + OPENING_ANSWER_BYTES
 
 /** Writes a transcript as JSON. */
 export function encodeTranscript(transcript: Transcript): string {
-  const { at, declaration, nonce, hopAnswer, elapsedMs, deadlineMs, picks, openings, verdict } = transcript;
+  return joinTranscript(encodeTranscriptBody(transcript), transcript.declaration);
+}
+
+/** Writes all of a transcript but its declaration, which `joinTranscript` adds. */
+export function encodeTranscriptBody({ at, nonce, hopAnswer, elapsedMs, deadlineMs, picks, openings, verdict }: Omit<Transcript, "declaration">): string {
   return JSON.stringify({
     format: FORMAT,
     at,
-    declaration: base64(declaration.bytes),
-    declarationSignature: base64(declaration.signature),
     nonce: base64(nonce),
     hopAnswer: hopAnswer && base64(hopAnswer),
     elapsedMs,
@@ -59,6 +61,16 @@ export function encodeTranscript(transcript: Transcript): string {
     openings: openings && base64(openings),
     verdict,
   });
+}
+
+/**
+ * Makes a transcript whole.
+ *
+ * @param body What `encodeTranscriptBody` wrote.
+ */
+export function joinTranscript(body: string, declaration: SignedDeclaration): string {
+  const signed = JSON.stringify({ declaration: base64(declaration.bytes), declarationSignature: base64(declaration.signature) });
+  return `${body.slice(0, -1)},${signed.slice(1)}`;
 }
 
 /** Reads a transcript from anyone; null if it is none. Nothing of the text is taken over but what the type names. */

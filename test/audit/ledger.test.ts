@@ -4,7 +4,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { BtstoreError, windowsFor } from "../../lib/core/mod.ts";
-import { Ledger, decodeTranscript, encodeDeclaration, type Declaration, type Transcript, type Verdict } from "../../lib/audit/mod.ts";
+import { Ledger, decodeDeclaration, decodeTranscript, encodeDeclaration, encodeTranscript, type Declaration, type SignedDeclaration, type Transcript, type Verdict } from "../../lib/audit/mod.ts";
 import { GENESIS, MINER, VALIDATOR } from "./partition.ts";
 
 const windows = windowsFor(12_000);
@@ -112,6 +112,50 @@ describe("Ledger transcripts", () => {
     const bytes = ledger.transcripts().reduce((sum, { text }) => sum + text.length, 0);
     expect(bytes).toBeLessThanOrEqual(32 * 2 ** 20);
     expect(bytes).toBeGreaterThan(24 * 2 ** 20);
+  });
+});
+
+describe("Ledger transcripts of a miner that declares 256 TiB", () => {
+  const ROOTS = 65_536;
+  const claim = (serial: number) => {
+    const bytes = encodeDeclaration(declare(serial, 128 * ROOTS, Array.from({ length: ROOTS }, () => root(serial))));
+    return { bytes, signature: new Uint8Array(64).fill(serial) };
+  };
+  const failUnder = (ledger: Ledger, declaration: SignedDeclaration, at: number) =>
+    ledger.recordAudit({ at, verdict: FAIL, elapsedMs: 5, transcript: { ...transcriptOf(FAIL, at), declaration } });
+
+  test("are kept with its declaration once, and read out whole after another is in force", () => {
+    const db = new Database(":memory:");
+    const ledger = new Ledger(db, windows);
+    const first = claim(1);
+    ledger.accept(first, decodeDeclaration(first.bytes)!, NOW);
+    for (let i = 0; i < 50; i++) failUnder(ledger, ledger.current()!.signed, NOW + i);
+    const { pages } = db.query<{ pages: number }, []>("SELECT page_count AS pages FROM pragma_page_count").get()!;
+    const { size } = db.query<{ size: number }, []>("SELECT page_size AS size FROM pragma_page_size").get()!;
+    expect(pages * size).toBeLessThan(first.bytes.length + 256 * 1024);
+    const second = claim(2);
+    ledger.accept(second, decodeDeclaration(second.bytes)!, NOW + dayMs);
+    const kept = ledger.transcripts();
+    expect(kept).toHaveLength(50);
+    expect(kept[49]!.text).toBe(encodeTranscript({ ...transcriptOf(FAIL, NOW), declaration: first }));
+    expect(decodeTranscript(kept[0]!.text)!.declaration).toEqual(first);
+  });
+
+  test("count with their declarations towards the 32 MiB, which go with the last transcript that names them", () => {
+    const db = new Database(":memory:");
+    const ledger = new Ledger(db, windows);
+    for (let serial = 1; serial <= 30; serial++) {
+      const signed = claim(serial);
+      ledger.accept(signed, decodeDeclaration(signed.bytes)!, NOW + serial * hourMs);
+      failUnder(ledger, signed, NOW + serial * hourMs);
+    }
+    const kept = ledger.transcripts();
+    expect(kept.map(({ text }) => decodeDeclaration(decodeTranscript(text)!.declaration.bytes)!.serial)).toEqual(Array.from({ length: 15 }, (_, i) => 30 - i));
+    expect(db.query<{ count: number }, []>("SELECT COUNT(*) AS count FROM ledger_texts").get()!.count).toBe(15);
+    ledger.recordAudit({ at: NOW + 38 * dayMs, verdict: PASS, elapsedMs: 5, transcript: null });
+    ledger.prune(NOW + 39 * dayMs);
+    expect(ledger.transcripts()).toEqual([]);
+    expect(ledger.current()!.declaration.serial).toBe(30);
   });
 });
 
