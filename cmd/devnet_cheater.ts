@@ -1,7 +1,7 @@
 /** `btstore devnet-cheater`: one dishonest member of a devnet, started by it and by nobody else. */
 import { BtstoreError, systemClock } from "../lib/core/mod.ts";
 import { cheatOf, lie } from "../lib/devnet/mod.ts";
-import { Miner } from "../lib/miner/mod.ts";
+import { Miner, OPEN_TO_REGISTERED } from "../lib/miner/mod.ts";
 import { openStore } from "../lib/store/mod.ts";
 import { parseSs58 } from "../lib/wallet/mod.ts";
 import { command, type Run } from "./command.ts";
@@ -29,7 +29,7 @@ export const devnetCheater = command("devnet-cheater", async (run: Run<"devnet-c
         restart: false,
         stepsPerReallocate: Number.MAX_SAFE_INTEGER,
         axon: { ip: flags["axon.ip"], port: flags["axon.port"], externalIp: flags["axon.external_ip"], externalPort: flags["axon.external_port"] },
-        banned: new Set(),
+        callers: OPEN_TO_REGISTERED,
         show: cheat.show,
         ...(cheat.answering ? { answering: cheat.answering } : {}),
       });

@@ -1,8 +1,10 @@
 /** `btstore mine`: serves disk space until it is stopped. */
-import { BtstoreError, formatDuration, formatSize, systemClock } from "../lib/core/mod.ts";
-import { Miner, type MinerReport, parseExternalAddress } from "../lib/miner/mod.ts";
+import { readFile } from "node:fs/promises";
+import { BtstoreError, RAO_PER_TAO, describeError, formatDuration, formatSize, systemClock } from "../lib/core/mod.ts";
+import { type CallerPolicy, Miner, type MinerReport, parseExternalAddress } from "../lib/miner/mod.ts";
 import { openStore } from "../lib/store/mod.ts";
 import { parseSs58 } from "../lib/wallet/mod.ts";
+import type { AxonTls } from "../lib/wire/mod.ts";
 import { command, type Run } from "./command.ts";
 import { onlyLocation, openChain, openHotkey } from "./context.ts";
 import { printJson } from "./output.ts";
@@ -12,7 +14,14 @@ import { versionNumber } from "./version.ts";
 export const mine = command("mine", async (run: Run<"mine">) => {
   const { flags, origins, signal, log } = run;
   const externalIp = flags["axon.external_ip"] === null ? null : parseExternalAddress(flags["axon.external_ip"]);
-  const banned = new Set(flags["blacklist.hotkeys"].map(parseHotkey));
+  const callers: CallerPolicy = {
+    banned: parseHotkeys("blacklist.hotkeys", flags["blacklist.hotkeys"]),
+    allowed: parseHotkeys("blacklist.whitelist_hotkeys", flags["blacklist.whitelist_hotkeys"]),
+    needsPermit: flags["blacklist.force_validator_permit"],
+    takesUnregistered: flags["blacklist.allow_non_registered"],
+    stakeMin: BigInt(flags["blacklist.minimum_stake_requirement"]) * RAO_PER_TAO,
+  };
+  const tls = await loadTls(flags["axon.tls_cert"], flags["axon.tls_key"]);
   const location = onlyLocation(flags);
   const hotkey = await openHotkey(run);
   const chain = await openChain(run);
@@ -21,13 +30,14 @@ export const mine = command("mine", async (run: Run<"mine">) => {
     const store = await openStore({ ...location, self: hotkey.ss58, netuid, genesisHash: chain.genesisHash });
     try {
       const miner = await Miner.open({
-        hotkey, netuid, chain, store, banned, log,
+        hotkey, netuid, chain, store, callers, log,
         limits: { threshold: flags.size !== null && origins.threshold === "default" ? null : flags.threshold, sizeBytes: flags.size, isForAll: flags["allocate.all"] },
         workers: flags.workers,
         restart: flags.restart,
         stepsPerReallocate: flags.steps_per_reallocate,
         axon: { ip: flags["axon.ip"], port: flags["axon.port"], externalIp, externalPort: flags["axon.external_port"] },
         version: versionNumber(),
+        ...(tls ? { tls } : {}),
         clock: systemClock,
       });
       sayEvery(flags["logging.interval"], signal, log, () => {
@@ -44,10 +54,30 @@ export const mine = command("mine", async (run: Run<"mine">) => {
   }
 });
 
-function parseHotkey(text: string): string {
-  const address = parseSs58(text);
-  if (address === null) throw new BtstoreError("usage", `Cannot read "--blacklist.hotkeys": "${text}" is no SS58 address`);
-  return address;
+function parseHotkeys(flag: string, texts: readonly string[]): Set<string> {
+  return new Set(
+    texts.map((text) => {
+      const address = parseSs58(text);
+      if (address === null) throw new BtstoreError("usage", `Cannot read "--${flag}": "${text}" is no SS58 address`);
+      return address;
+    }),
+  );
+}
+
+/** The certificate and its key, or neither. Whether they fit is seen when the axon listens. */
+async function loadTls(certPath: string | null, keyPath: string | null): Promise<AxonTls | null> {
+  if (certPath === null && keyPath === null) return null;
+  if (certPath === null || keyPath === null) throw new BtstoreError("usage", "Cannot speak TLS: --axon.tls_cert and --axon.tls_key need each other");
+  const [cert, key] = await Promise.all([certPath, keyPath].map(readPem));
+  return { cert: cert!, key: key! };
+}
+
+async function readPem(path: string): Promise<string> {
+  try {
+    return await readFile(path, "utf8");
+  } catch (error) {
+    throw new BtstoreError("usage", `Cannot read "${path}": ${describeError(error)}`, { cause: error });
+  }
 }
 
 /** One line for people: where it stands, what it holds, what was asked of it. */

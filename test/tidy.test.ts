@@ -25,7 +25,7 @@ const ROOMS: Readonly<Record<string, Room>> = {
   store: { floor: 2, rooms: ["core", "space", "native"], outside: ["bun:sqlite", "node:fs*", "node:crypto", "@noble/hashes/*"] },
   shard: { floor: 2, rooms: ["core", "native"], outside: ["@noble/ciphers/*", "@noble/hashes/*"] },
   chain: { floor: 3, rooms: ["core", "wallet"], outside: ["@polkadot/*", "@noble/curves/*", "@noble/ciphers/*", "@noble/hashes/*"] },
-  wire: { floor: 3, rooms: ["core", "wallet"], outside: ["bun", "@noble/hashes/*", "node:crypto", "node:net"] },
+  wire: { floor: 3, rooms: ["core", "wallet"], outside: ["bun", "@noble/hashes/*", "node:crypto", "node:fs", "node:net"] },
   audit: { floor: 3, rooms: ["core", "space"], outside: ["@noble/hashes/*"] },
   miner: { floor: 4, rooms: ["core", "wallet", "space", "store", "chain", "wire", "audit"], outside: [] },
   validator: { floor: 4, rooms: ["core", "wallet", "space", "store", "shard", "audit", "chain", "wire"], outside: [] },

@@ -8,12 +8,14 @@ import { type Clock, type Log, type Ss58, type Windows, BtstoreError, CHUNK_BYTE
 import { type StripeSource, answerHops, answerOpenings } from "../audit/mod.ts";
 import type { Chain, Metagraph, Neuron } from "../chain/mod.ts";
 import { pieceTree, saltedTree } from "../native/mod.ts";
-import { type FillProgress, type Partition, type Store } from "../store/mod.ts";
+import { type FillProgress, type Partition, type Store, manifestEntry } from "../store/mod.ts";
 import type { Hotkey } from "../wallet/mod.ts";
-import { type ListeningAxon, createAxon, listenAxon } from "../wire/mod.ts";
+import { type AxonTls, type ListeningAxon, createAxon, listenAxon, nonceFile } from "../wire/mod.ts";
 import { findExternalAddress } from "./address.ts";
 import { type AllocationLimits, planStore } from "./allocate.ts";
+import { type CallerPolicy, standingOf } from "./callers.ts";
 import { type DeclaredPartition, Declarations } from "./declarations.ts";
+import { type PublicAllocation, legacyRoutes, publicAllocation } from "./legacy.ts";
 import type { MinerReport } from "./report.ts";
 import { sealPartitions } from "./sealing.ts";
 import { type Answering, AuditService, type Served, type Writers } from "./service.ts";
@@ -33,8 +35,9 @@ export type MinerOptions = {
   /** Blocks between two allocations. */
   readonly stepsPerReallocate: number;
   readonly axon: { readonly ip: string; readonly port: number; readonly externalIp: string | null; readonly externalPort: number | null };
-  /** Hotkeys that are refused. */
-  readonly banned: ReadonlySet<string>;
+  readonly callers: CallerPolicy;
+  /** Certificate and key, PEM: the axon then speaks TLS. */
+  readonly tls?: AxonTls;
   /** Announced on chain, u32. */
   readonly version: number;
   readonly clock: Clock;
@@ -99,7 +102,7 @@ export class Miner {
    * @throws {BtstoreError} `not_registered`; `usage` for a budget below one chunk; `network` if the port is taken; `disk`; `chain`.
    */
   static async open(options: MinerOptions): Promise<Miner> {
-    const { hotkey, netuid, chain, axon, clock, log, banned } = options;
+    const { hotkey, netuid, chain, axon, clock, log, store, callers } = options;
     const metagraph = await chain.metagraph(netuid);
     const miner = new Miner(options, metagraph);
     if (!miner.#neurons.has(hotkey.ss58)) {
@@ -110,12 +113,11 @@ export class Miner {
       hotkey, clock, log,
       routes: miner.#service.routes,
       rateOf: (caller, name) => miner.#service.rateOf(caller, name),
-      whoIs: (caller) => {
-        const neuron = miner.#neurons.get(caller);
-        return neuron ? { isRegistered: true, hasPermit: neuron.hasValidatorPermit, isBanned: banned.has(caller) } : null;
-      },
+      legacyRoutes: legacyRoutes((caller) => miner.#allocationOf(caller)),
+      whoIs: (caller) => standingOf(callers, caller, miner.#neurons.get(caller) ?? null),
+      nonceFile: nonceFile(store.dir),
     });
-    miner.#axon = listenAxon(handler, { ip: axon.ip, port: axon.port });
+    miner.#axon = listenAxon(handler, { ip: axon.ip, port: axon.port, ...(options.tls ? { tls: options.tls } : {}) });
     log.info("The axon listens", { ip: axon.ip, port: miner.#axon.port });
     return miner;
   }
@@ -258,6 +260,13 @@ export class Miner {
         log.error("Partitions stay as they are", { reason: error.message });
       }
     }
+  }
+
+  #allocationOf(caller: Ss58): PublicAllocation | null {
+    const { store, hotkey, netuid } = this.#options;
+    const partition = this.#served.get(caller)?.partition;
+    if (!partition) return null;
+    return publicAllocation(manifestEntry({ dir: store.dir, owner: hotkey.ss58, validator: caller, chunkCount: partition.wantedGeometry.chunkCount, netuid }));
   }
 
   #untilReallocation(signal: AbortSignal): Promise<void> {

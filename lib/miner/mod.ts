@@ -3,6 +3,7 @@
  * and measures what this machine can do as one.
  */
 export { findExternalAddress, parseExternalAddress } from "./address.ts";
+export { OPEN_TO_REGISTERED, type CallerPolicy } from "./callers.ts";
 export { type AllocationLimits, type AllocationPlan, planStore, sharesOf } from "./allocate.ts";
 export { cpuLevel, type DiskMeasure, type Latency, type MachineMeaning, machineMeaning, measureDisk, measureUnit, type UnitTime } from "./measure.ts";
 export { Miner, type MinerOptions, type ShownPartition } from "./miner.ts";

@@ -9,7 +9,7 @@ import {
   type Declaration, type HopAnswer, type HopRequest, type OpeningAnswer, type OpeningRequest, type StripeSource,
   declaredGeometry, decodeHopRequest, decodeNotice, decodeOpeningRequest, encodeHopAnswer, encodeOpenings, encodeSignedDeclaration, meanAuditDelay,
 } from "../audit/mod.ts";
-import { Refusal, type Rate, type SynapseHandler, type SynapseName } from "../wire/mod.ts";
+import { type MessageName, Refusal, type Rate, type SynapseHandler, type SynapseName, encodePing } from "../wire/mod.ts";
 import type { Declarations } from "./declarations.ts";
 
 /** One partition as it is served. */
@@ -66,7 +66,7 @@ export class AuditService {
 
   /** Handlers for `createAxon`. */
   readonly routes: Readonly<Record<SynapseName, SynapseHandler>> = {
-    Ping: async () => EMPTY,
+    Ping: async () => encodePing(),
     Declaration: async (caller) => {
       const signed = this.#options.partitionOf(caller)?.declarations.current() ?? null;
       return signed === null ? new Refusal("Unknown") : encodeSignedDeclaration(signed);
@@ -107,7 +107,7 @@ export class AuditService {
   };
 
   /** Audits of a validator: four times the due rate of what it was declared, twenty at once. */
-  rateOf(caller: Ss58, name: SynapseName): Rate | undefined {
+  rateOf(caller: Ss58, name: MessageName): Rate | undefined {
     if (name !== "Hops" && name !== "Openings") return undefined;
     const declarations = this.#options.partitionOf(caller)?.declarations;
     if (!declarations) return undefined;

@@ -1,47 +1,78 @@
 /**
  * The axon: what a miner answers other hotkeys with. A function from `Request` to `Response` without any port.
  *
- * Order of checks (DESIGN section 7): shape, size, receiver, freshness, who, rate, signature, replay, then work. All up
- * to the rate read headers only; a stranger never makes us read a body, hash or verify anything. Counters that a lie
- * about one's hotkey could use up (its bucket, its share of the replay store, its requests at work) are touched only
- * after the signature verified; before that only the caller's address is counted.
+ * It speaks btstore's own protocol and Bittensor's old one; what differs between them is a {@link Dialect}, the order of
+ * checks is here and the same for both (DESIGN section 7): shape, size, receiver, freshness, who, rate, signature,
+ * replay, then work. All up to the rate read headers only; a stranger never makes us read a body, hash or verify
+ * anything. Counters that a lie about one's hotkey could use up (its bucket, its share of the replay store, its requests
+ * at work) are touched only after the signature verified; before that only the caller's address is counted.
  *
  * Once a caller is authenticated every answer is signed, refusals included, but for 401: a replayed request is not its.
  */
 import { BtstoreError } from "../core/mod.ts";
 import type { Clock, Log, Ss58 } from "../core/mod.ts";
-import { isFresh, readAuth, signResponse, verifyRequest } from "./btauth.ts";
-import type { RequestAuth } from "./btauth.ts";
 import type { Hotkey } from "../wallet/mod.ts";
 import { readBody } from "./body.ts";
+import { signResponse } from "./btauth.ts";
+import type { HeaderReader } from "./btauth.ts";
+import { legacyAt } from "./legacy.ts";
+import { legacyDialect } from "./legacy_axon.ts";
+import type { LegacyRoutes } from "./legacy_axon.ts";
 import { OpenCounts, TokenBuckets, WIRE_LIMITS } from "./limits.ts";
-import type { Rate, WireLimits } from "./limits.ts";
-import { earliestNonceMs, ReplayStore } from "./replay.ts";
-import { CONTENT_TYPE, encodeRefusal, Refusal, synapseAt } from "./synapse.ts";
-import type { RefusalName, SynapseName } from "./synapse.ts";
+import type { MessageName, Rate, WireLimits } from "./limits.ts";
+import { nativeDialect } from "./native.ts";
+import type { NativeRoutes } from "./native.ts";
+import { openReplayStore, ReplayStore } from "./replay.ts";
+import { encodeRefusal, outdatedBy, Refusal, REFUSALS, synapseAt } from "./synapse.ts";
+import type { RefusalName } from "./synapse.ts";
 
 /** What the metagraph and the operator say about a hotkey. */
-export type Standing = { readonly isRegistered: boolean; readonly hasPermit: boolean; readonly isBanned?: boolean };
+export type Standing = {
+  readonly isRegistered: boolean;
+  readonly hasPermit: boolean;
+  /** Why the operator serves it nothing at all, if so. */
+  readonly unwelcome?: "Banned" | "NoPermit" | "TooLittleStake";
+};
 
-/**
- * Serves one message. `caller` is authenticated, `body` within the table's bounds and otherwise unchecked.
- *
- * What a peer did wrong comes back as a `Refusal`; a thrown error is ours and becomes 500.
- */
-export type SynapseHandler = (caller: Ss58, body: Uint8Array) => Promise<Uint8Array | Refusal>;
+/** Whom a request claims to come from and to be meant for. */
+export type Claim = {
+  readonly sender: Ss58;
+  /** Null if that is not said. */
+  readonly receiver: Ss58 | null;
+  /** Wall-clock nanoseconds. */
+  readonly nonce: bigint;
+};
+
+/** One of the protocols an axon speaks. A message that was proven is never a string. */
+export interface Dialect<Name extends MessageName, Auth extends Claim, Message extends object> {
+  /** The claim in the headers; null if it is ill-formed. */
+  readAuth(header: HeaderReader): Auth | null;
+  /** Why the nonce is too old or too far ahead, if it is. `nowMs` is the wall clock. */
+  staleness(auth: Auth, nowMs: number): RefusalName | null;
+  /** Checks signature and body. Returns what was proven to be said, or why the request is refused. */
+  prove(auth: Auth, name: Name, target: string, body: Uint8Array): Message | RefusalName;
+  /** Does the work; returns the answer's body. */
+  serve(auth: Auth, name: Name, message: Message): Promise<Uint8Array | Refusal>;
+  /** What an answer's headers say besides our signature; `auth` is null where the caller is not known. */
+  headers(name: Name, status: number, text: string, auth: Auth | null): Record<string, string>;
+}
 
 export type AxonOptions = {
   readonly hotkey: Hotkey;
   /** Messages without a handler are 404. */
-  readonly routes: Partial<Readonly<Record<SynapseName, SynapseHandler>>>;
+  readonly routes: NativeRoutes;
+  /** The same for messages of the old protocol. */
+  readonly legacyRoutes?: LegacyRoutes;
   /** Must be quick: it is asked for every well-formed request, also by strangers. Null or unregistered is 403. */
   readonly whoIs: (hotkey: Ss58) => Standing | null;
   readonly clock: Clock;
   readonly log: Log;
   /** Overrides a message's rate for one caller, such as four times the due rate of its audits. */
-  readonly rateOf?: (caller: Ss58, name: SynapseName) => Rate | undefined;
+  readonly rateOf?: (caller: Ss58, name: MessageName) => Rate | undefined;
   readonly limits?: WireLimits;
-  /** Wall clock: nonces up to here are refused (`replay.ts` says why). Left out: the start of this process + 2 s. */
+  /** Where accepted nonces outlive the process (`nonceFile`); only one axon at a time may use it. */
+  readonly nonceFile?: string;
+  /** Wall clock: nonces up to here are refused, and no file is used. Left out: what `replay.ts` says. */
   readonly notBeforeMs?: number;
 };
 
@@ -57,6 +88,8 @@ export function createAxon(options: AxonOptions): AxonHandler {
 class Axon {
   readonly #options: AxonOptions;
   readonly #limits: WireLimits;
+  readonly #native: ReturnType<typeof nativeDialect>;
+  readonly #legacy: ReturnType<typeof legacyDialect>;
   readonly #replay: ReplayStore;
   readonly #addressBuckets: TokenBuckets;
   readonly #hotkeyBuckets: TokenBuckets;
@@ -68,9 +101,14 @@ class Axon {
   constructor(options: AxonOptions) {
     this.#options = options;
     this.#limits = options.limits ?? WIRE_LIMITS;
+    this.#native = nativeDialect(options.routes);
+    this.#legacy = legacyDialect(options.hotkey.ss58, options.legacyRoutes ?? {});
     const { bucketsMax, replayPairsMax, replayPairsPerHotkeyMax } = this.#limits;
     const bounds = { pairsMax: replayPairsMax, pairsPerHotkeyMax: replayPairsPerHotkeyMax };
-    this.#replay = new ReplayStore(bounds, options.notBeforeMs ?? earliestNonceMs(performance.timeOrigin));
+    const { clock, nonceFile, notBeforeMs } = options;
+    this.#replay = notBeforeMs === undefined
+      ? openReplayStore(bounds, nonceFile, performance.timeOrigin, clock.now(), clock.monotonic())
+      : new ReplayStore(bounds, notBeforeMs);
     this.#addressBuckets = new TokenBuckets(bucketsMax);
     this.#hotkeyBuckets = new TokenBuckets(bucketsMax);
     this.#refusalBuckets = new TokenBuckets(bucketsMax);
@@ -80,7 +118,7 @@ class Axon {
     if (this.#openCount >= this.#limits.openMax) return refuse(new Refusal("Busy", 1));
     this.#openCount++;
     try {
-      return await this.#admit(request, bucketKey(address));
+      return await this.#route(request, bucketKey(address));
     } catch (error) {
       this.#logFailure("Answering a request failed", error);
       return refuse(new Refusal("Failed"));
@@ -89,80 +127,94 @@ class Axon {
     }
   }
 
-  /** The checks that need headers only. */
-  async #admit(request: Request, addressKey: string): Promise<Response> {
-    const limits = this.#limits;
+  async #route(request: Request, addressKey: string): Promise<Response> {
     const target = targetOfUrl(request.url);
     const name = synapseAt(target);
-    if (name === null || !this.#options.routes[name]) return refuse(new Refusal("NotFound"));
-    if (request.method !== "POST") return refuse(new Refusal("MethodNotAllowed"));
-    if (headerBytes(request.headers) > limits.headerBytesMax) return refuse(new Refusal("HeaderTooLarge"));
-    const auth = readAuth((header) => request.headers.get(header));
-    if (auth === null) return refuse(new Refusal("MalformedAuth"));
+    if (name !== null && this.#options.routes[name]) return this.#admit(this.#native, name, target, request, addressKey);
+    const legacyName = legacyAt(target);
+    if (legacyName !== null && this.#options.legacyRoutes?.[legacyName]) return this.#admit(this.#legacy, legacyName, target, request, addressKey);
+    return refuse(new Refusal(outdatedBy(target) ?? "NotFound"));
+  }
+
+  /** The checks that need headers only. */
+  async #admit<Name extends MessageName, Auth extends Claim, Message extends object>(
+    dialect: Dialect<Name, Auth, Message>, name: Name, target: string, request: Request, addressKey: string,
+  ): Promise<Response> {
+    const limits = this.#limits;
+    const refuseAs = (refusal: RefusalName | Refusal) => refuseIn(dialect, name, typeof refusal === "string" ? new Refusal(refusal) : refusal);
+    if (request.method !== "POST") return refuseAs("MethodNotAllowed");
+    if (headerBytes(request.headers) > limits.headerBytesMax) return refuseAs("HeaderTooLarge");
+    const auth = dialect.readAuth((header) => request.headers.get(header));
+    if (auth === null) return refuseAs("MalformedAuth");
 
     const lengthText = request.headers.get("content-length");
-    if (lengthText === null || request.headers.has("transfer-encoding")) return refuse(new Refusal("LengthRequired"));
-    if (!/^[0-9]{1,15}$/.test(lengthText)) return refuse(new Refusal("MalformedRequest"));
+    if (lengthText === null || request.headers.has("transfer-encoding")) return refuseAs("LengthRequired");
+    if (!/^[0-9]{1,15}$/.test(lengthText)) return refuseAs("MalformedRequest");
     const length = Number(lengthText);
-    if (length > limits.synapses[name].requestBytesMax) return refuse(new Refusal("TooLarge"));
+    if (length > limits.synapses[name].requestBytesMax) return refuseAs("TooLarge");
 
-    if (auth.receiver !== this.#options.hotkey.ss58) return refuse(new Refusal("WrongReceiver"));
-    const isTimely = isFresh(auth.nonce, this.#options.clock.now()) && !this.#replay.isBeforeStart(auth.nonce);
-    if (!isTimely) return refuse(new Refusal("StaleRequest"));
+    if (auth.receiver !== null && auth.receiver !== this.#options.hotkey.ss58) return refuseAs("WrongReceiver");
+    const untimely = dialect.staleness(auth, this.#options.clock.now());
+    if (untimely !== null) return refuseAs(untimely);
+    if (this.#replay.isBeforeStart(auth.nonce)) return refuseAs("StaleRequest");
     const unwelcome = this.#unwelcome(auth.sender, name);
-    if (unwelcome) return refuse(new Refusal(unwelcome));
+    if (unwelcome) return refuseAs(unwelcome);
 
     const rate = this.#rateOf(auth.sender, name);
     const nowMs = this.#options.clock.monotonic();
     if (!this.#addressBuckets.take(addressKey, limits.addressRate, nowMs)) {
-      return refuse(new Refusal("TooManyRequests", this.#addressBuckets.retryAfterSeconds(addressKey, limits.addressRate, nowMs)));
+      return refuseAs(new Refusal("TooManyRequests", this.#addressBuckets.retryAfterSeconds(addressKey, limits.addressRate, nowMs)));
     }
     // A hotkey that used up its tokens and its signed refusals gets unsigned ones. Lies about a hotkey spend neither.
     const key = `${auth.sender} ${name}`;
     const isSpent = !this.#hotkeyBuckets.hasToken(key, rate, nowMs) && !this.#refusalBuckets.hasToken(key, limits.refusalRate, nowMs);
-    if (isSpent) return refuse(new Refusal("TooManyRequests", this.#hotkeyBuckets.retryAfterSeconds(key, rate, nowMs)));
+    if (isSpent) return refuseAs(new Refusal("TooManyRequests", this.#hotkeyBuckets.retryAfterSeconds(key, rate, nowMs)));
     // A pair that was accepted can only be refused again: no need to verify it first.
-    if (this.#replay.has(auth.sender, auth.nonce)) return refuse(new Refusal("ReplayedRequest"));
+    if (this.#replay.has(auth.sender, auth.nonce)) return refuseAs("ReplayedRequest");
 
-    if (!this.#openPerAddress.enter(addressKey, limits.openPerAddressMax)) return refuse(new Refusal("Busy", 1));
+    if (!this.#openPerAddress.enter(addressKey, limits.openPerAddressMax)) return refuseAs(new Refusal("Busy", 1));
     let body: Uint8Array | RefusalName;
     try {
       body = await readBody(request, length, limits.bodyMs, this.#options.clock);
     } finally {
       this.#openPerAddress.leave(addressKey);
     }
-    if (typeof body === "string") return refuse(new Refusal(body));
-    return this.#authenticate(auth, name, target, body, rate, addressKey);
+    if (typeof body === "string") return refuseAs(body);
+
+    const message = dialect.prove(auth, name, target, body);
+    if (typeof message === "string") {
+      this.#addressBuckets.charge(addressKey, limits.addressRate, this.#options.clock.monotonic(), limits.badSignatureTokens);
+      return refuseAs(message);
+    }
+    return this.#answerKnown(dialect, auth, name, message, rate);
   }
 
-  /** Signature and replay; from here on the caller is who it says. */
-  async #authenticate(auth: RequestAuth, name: SynapseName, target: string, body: Uint8Array, rate: Rate, addressKey: string): Promise<Response> {
-    const { addressRate, badSignatureTokens, refusalRate, workPerHotkeyMax } = this.#limits;
+  /** Replay and work; from here on the caller is who it says. */
+  async #answerKnown<Name extends MessageName, Auth extends Claim, Message extends object>(
+    dialect: Dialect<Name, Auth, Message>, auth: Auth, name: Name, message: Message, rate: Rate,
+  ): Promise<Response> {
+    const { refusalRate, workPerHotkeyMax } = this.#limits;
     const nowMs = this.#options.clock.monotonic();
-    if (!verifyRequest(auth, { method: "POST", target, body })) {
-      this.#addressBuckets.charge(addressKey, addressRate, nowMs, badSignatureTokens);
-      return refuse(new Refusal("BadSignature"));
-    }
     const recorded = this.#replay.record(auth.sender, auth.nonce, nowMs);
-    if (recorded === "replayed") return refuse(new Refusal("ReplayedRequest"));
-    if (recorded === "full") return this.#sign(auth, new Refusal("Busy", 60));
+    if (recorded === "replayed") return refuseIn(dialect, name, new Refusal("ReplayedRequest"));
+    if (recorded === "full") return this.#sign(dialect, auth, name, new Refusal("Busy", 60));
 
     const key = `${auth.sender} ${name}`;
     if (!this.#hotkeyBuckets.take(key, rate, nowMs)) {
       this.#refusalBuckets.take(key, refusalRate, nowMs);
-      return this.#sign(auth, new Refusal("TooManyRequests", this.#hotkeyBuckets.retryAfterSeconds(key, rate, nowMs)));
+      return this.#sign(dialect, auth, name, new Refusal("TooManyRequests", this.#hotkeyBuckets.retryAfterSeconds(key, rate, nowMs)));
     }
-    if (!this.#workPerHotkey.enter(auth.sender, workPerHotkeyMax)) return this.#sign(auth, new Refusal("Busy", 1));
+    if (!this.#workPerHotkey.enter(auth.sender, workPerHotkeyMax)) return this.#sign(dialect, auth, name, new Refusal("Busy", 1));
     try {
-      return this.#sign(auth, await this.#work(auth.sender, name, body));
+      return this.#sign(dialect, auth, name, await this.#work(name, () => dialect.serve(auth, name, message)));
     } finally {
       this.#workPerHotkey.leave(auth.sender);
     }
   }
 
-  async #work(caller: Ss58, name: SynapseName, body: Uint8Array): Promise<Uint8Array | Refusal> {
+  async #work(name: MessageName, serve: () => Promise<Uint8Array | Refusal>): Promise<Uint8Array | Refusal> {
     try {
-      const answer = await this.#options.routes[name]!(caller, body);
+      const answer = await serve();
       const bytesMax = this.#limits.synapses[name].responseBytesMax;
       if (answer instanceof Refusal || answer.length <= bytesMax) return answer;
       throw new RangeError(`answer: expected at most ${bytesMax} bytes, got ${answer.length}`);
@@ -172,22 +224,27 @@ class Axon {
     }
   }
 
-  #sign(auth: RequestAuth, answer: Uint8Array | Refusal): Response {
-    const status = answer instanceof Refusal ? answer.status : 200;
+  #sign<Name extends MessageName, Auth extends Claim, Message extends object>(
+    dialect: Dialect<Name, Auth, Message>, auth: Auth, name: Name, answer: Uint8Array | Refusal,
+  ): Response {
+    const refusal = answer instanceof Refusal ? answer : null;
     const body = answer instanceof Refusal ? encodeRefusal(answer.name) : answer;
-    const headers = signResponse(this.#options.hotkey, { status, body, nonce: auth.nonce, requester: auth.sender });
-    if (answer instanceof Refusal) return refuse(answer, headers);
-    return new Response(body as Uint8Array<ArrayBuffer>, { status, headers: { ...headers, "Content-Type": CONTENT_TYPE } });
+    const status = refusal?.status ?? 200;
+    const signature = signResponse(this.#options.hotkey, { status, body, nonce: auth.nonce, requester: auth.sender });
+    const headers = dialect.headers(name, status, refusal === null ? "Success" : REFUSALS[refusal.name][1], auth);
+    return refusal === null
+      ? new Response(body as Uint8Array<ArrayBuffer>, { status, headers: { ...headers, ...signature } })
+      : refuse(refusal, { ...headers, ...signature });
   }
 
-  #unwelcome(sender: Ss58, name: SynapseName): RefusalName | null {
+  #unwelcome(sender: Ss58, name: MessageName): RefusalName | null {
     const standing = this.#options.whoIs(sender);
     if (!standing?.isRegistered) return "NotRegistered";
-    if (standing.isBanned) return "Banned";
+    if (standing.unwelcome) return standing.unwelcome;
     return this.#limits.synapses[name].callers === "permit" && !standing.hasPermit ? "NoPermit" : null;
   }
 
-  #rateOf(caller: Ss58, name: SynapseName): Rate {
+  #rateOf(caller: Ss58, name: MessageName): Rate {
     return this.#options.rateOf?.(caller, name) ?? this.#limits.synapses[name].rate;
   }
 
@@ -204,12 +261,17 @@ function describeFailure(error: unknown): { error: string; place: string } {
   return { error: isOurs ? error.message : error.name, place: /\bat [^\n]*/.exec(frames)?.[0] ?? "" };
 }
 
+/** The unsigned refusal of a message, in the words of its protocol. */
+function refuseIn<Name extends MessageName, Auth extends Claim, Message extends object>(dialect: Dialect<Name, Auth, Message>, name: Name, refusal: Refusal): Response {
+  return refuse(refusal, { ...dialect.headers(name, refusal.status, REFUSALS[refusal.name][1], null), Connection: "close" });
+}
+
 /**
  * A refusal's answer. An unsigned one ends the connection, so that only callers who were authenticated keep one open;
  * what is left of a body that was not read goes with it.
  */
-function refuse(refusal: Refusal, signature: Record<string, string> = { Connection: "close" }): Response {
-  const headers: Record<string, string> = { ...signature, "Content-Type": "application/json" };
+function refuse(refusal: Refusal, given: Record<string, string> = { "Content-Type": "application/json", Connection: "close" }): Response {
+  const headers = { ...given };
   if (refusal.retryAfterSeconds !== null) headers["Retry-After"] = String(refusal.retryAfterSeconds);
   if (refusal.name === "MethodNotAllowed") headers.Allow = "POST";
   return new Response(encodeRefusal(refusal.name), { status: refusal.status, headers });

@@ -93,10 +93,10 @@ export function readAuth(header: HeaderReader): RequestAuth | null {
   return { sender: sender as Ss58, receiver: receiver as Ss58, nonce: BigInt(nonce), signature: fromHex(signature) };
 }
 
-/** Whether a nonce lies between `MAX_AGE_MS` ago and `MAX_SKEW_MS` ahead. `nowMs` is the wall clock. */
-export function isFresh(nonce: bigint, nowMs: number): boolean {
+/** Whether a nonce lies between `maxAgeMs` ago and `MAX_SKEW_MS` ahead. `nowMs` is the wall clock. */
+export function isFresh(nonce: bigint, nowMs: number, maxAgeMs = MAX_AGE_MS): boolean {
   const now = BigInt(Math.floor(nowMs)) * NS_PER_MS;
-  return nonce >= now - BigInt(MAX_AGE_MS) * NS_PER_MS && nonce <= now + BigInt(MAX_SKEW_MS) * NS_PER_MS;
+  return nonce >= now - BigInt(Math.floor(maxAgeMs)) * NS_PER_MS && nonce <= now + BigInt(MAX_SKEW_MS) * NS_PER_MS;
 }
 
 /**

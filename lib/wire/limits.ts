@@ -4,9 +4,13 @@
  *
  * Sizes follow from the messages of `lib/audit/message.ts`: hop requests are 64 bytes, hop answers 1 KiB, opening
  * answers 16 hops × 2 pieces × (2,048 + 7 × 32 + at most 14 × 32 + lengths) < 96 KiB, declarations 65,536 roots of
- * 32 bytes = 2 MiB and a head.
+ * 32 bytes = 2 MiB and a head. Messages of the old protocol are JSON with both ends in it: a kilobyte, and their fields.
  */
+import type { LegacyName } from "./legacy.ts";
 import type { SynapseName } from "./synapse.ts";
+
+/** A message of any protocol an axon speaks. */
+export type MessageName = SynapseName | LegacyName;
 
 /** A token bucket's rate: one token per request. */
 export type Rate = { readonly perSecond: number; readonly burst: number };
@@ -22,7 +26,7 @@ export type SynapseLimits = {
 };
 
 export type WireLimits = {
-  readonly synapses: Readonly<Record<SynapseName, SynapseLimits>>;
+  readonly synapses: Readonly<Record<MessageName, SynapseLimits>>;
   /** Names and values of all headers together, in bytes. Bun refuses more than 16 KiB by itself. */
   readonly headerBytesMax: number;
   /** Per address (IPv6: per /64), spent before the signature is looked at. */
@@ -60,6 +64,10 @@ export const WIRE_LIMITS: WireLimits = {
     Hops: { requestBytesMax: 256, responseBytesMax: 4 * KIB, callers: "permit", rate: { perSecond: 1, burst: 20 } },
     Openings: { requestBytesMax: 256, responseBytesMax: 128 * KIB, callers: "permit", rate: { perSecond: 1, burst: 20 } },
     Notice: { requestBytesMax: 4 * KIB, responseBytesMax: KIB, callers: "permit", rate: { perSecond: 0.1, burst: 10 } },
+    Synapse: { requestBytesMax: 4 * KIB, responseBytesMax: 4 * KIB, callers: "registered", rate: { perSecond: 2, burst: 20 } },
+    GetAllocation: { requestBytesMax: 4 * KIB, responseBytesMax: 4 * KIB, callers: "registered", rate: { perSecond: 0.5, burst: 10 } },
+    Retrieve: { requestBytesMax: 4 * KIB, responseBytesMax: 8 * KIB, callers: "registered", rate: { perSecond: 2, burst: 20 } },
+    Store: { requestBytesMax: 16 * KIB, responseBytesMax: 4 * KIB, callers: "registered", rate: { perSecond: 2, burst: 20 } },
   },
   headerBytesMax: 8 * KIB,
   addressRate: { perSecond: 100, burst: 200 },

@@ -4,6 +4,9 @@ import type { AxonHandler } from "./axon.ts";
 import { requestBytesMax, WIRE_LIMITS } from "./limits.ts";
 import type { WireLimits } from "./limits.ts";
 
+/** Certificate chain and private key, PEM. */
+export type AxonTls = { readonly cert: string; readonly key: string };
+
 /** An axon that listens. */
 export type ListeningAxon = {
   /** The port it got; differs from the one asked for only if that was 0. */
@@ -20,13 +23,15 @@ export type ListeningAxon = {
  *
  * @param at.ip Address to bind: `[::]` takes IPv6 and IPv4 alike. With or without brackets.
  * @param at.port 0 for any free one, else 1 to 65,535.
- * @throws {BtstoreError} `network` if the port cannot be had; the message names it and the flag.
+ * @param at.tls With it the axon speaks TLS and nothing else. Who is who does not depend on it: hotkeys sign in any case.
+ * @throws {BtstoreError} `usage` if certificate and key are none or do not fit; `network` if the port cannot be had; the message names it and the flag.
  */
-export function listenAxon(handler: AxonHandler, at: { ip: string; port: number }, limits: WireLimits = WIRE_LIMITS): ListeningAxon {
+export function listenAxon(handler: AxonHandler, at: { ip: string; port: number; tls?: AxonTls }, limits: WireLimits = WIRE_LIMITS): ListeningAxon {
   try {
     const server = Bun.serve({
       hostname: at.ip.replace(/^\[(.*)\]$/, "$1"),
       port: at.port,
+      ...(at.tls ? { tls: { ...at.tls } } : {}),
       maxRequestBodySize: requestBytesMax(limits),
       idleTimeout: limits.axonIdleSeconds,
       fetch: (request, self) => handler(request, self.requestIP(request)?.address ?? "unknown"),

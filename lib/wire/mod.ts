@@ -4,12 +4,16 @@
  * one table.
  */
 export { createAxon } from "./axon.ts";
-export type { AxonHandler, AxonOptions, Standing, SynapseHandler } from "./axon.ts";
+export type { AxonHandler, AxonOptions, Standing } from "./axon.ts";
 export { Dendrite } from "./dendrite.ts";
 export type { CallOptions, Outcome, Peer, Timing } from "./dendrite.ts";
+export type { LegacyFields } from "./legacy.ts";
+export type { LegacyRoutes } from "./legacy_axon.ts";
 export { WIRE_LIMITS } from "./limits.ts";
-export type { Rate, SynapseLimits, WireLimits } from "./limits.ts";
+export type { MessageName, Rate, SynapseLimits, WireLimits } from "./limits.ts";
 export { listenAxon } from "./listen.ts";
-export type { ListeningAxon } from "./listen.ts";
-export { Refusal } from "./synapse.ts";
+export type { AxonTls, ListeningAxon } from "./listen.ts";
+export type { SynapseHandler } from "./native.ts";
+export { nonceFile } from "./nonce_file.ts";
+export { decodePing, encodePing, PROTOCOL_VERSION, Refusal } from "./synapse.ts";
 export type { RefusalName, SynapseName } from "./synapse.ts";

@@ -4,13 +4,14 @@
  * Bounded in time and in size. When it is full it refuses rather than forgets: forgetting inside the window would let
  * somebody fill it in order to replay. One hotkey can fill only its own share.
  *
- * Across a restart nothing is stored. Instead every nonce up to `notBeforeMs` is refused, and the default for that is
- * the start of this process plus the allowed skew: the process before it had ended by then and accepted nothing further
- * ahead. It costs callers the first two seconds of a process's life, part of which goes into starting anyway, and it
- * needs no disk write per request and no file that could be lost or restored from a backup.
+ * Across a restart accepted pairs come from a file in shared memory (`nonce_file.ts`). Where that is missing or cannot be
+ * believed, every nonce up to `notBeforeMs` is refused: the start of this process plus the allowed skew, since the
+ * process before it had ended by then and accepted nothing further ahead. That costs callers two seconds, after a boot.
  */
 import { MAX_AGE_MS, MAX_SKEW_MS } from "./btauth.ts";
 import type { Ss58 } from "../core/mod.ts";
+import { NonceFile } from "./nonce_file.ts";
+import type { NoncePair } from "./nonce_file.ts";
 
 /**
  * How long a pair is remembered, in milliseconds of the monotonic clock. Twelve seconds would do (`MAX_AGE_MS` +
@@ -25,6 +26,21 @@ export type ReplayBounds = {
   readonly pairsPerHotkeyMax: number;
 };
 
+/**
+ * The store of one axon, going on where the process before it ended.
+ *
+ * @param path Its nonce file; without one only the times are left to go by.
+ * @param processStartMs When this process began, wall clock.
+ * @param nowMs Wall clock. Nonces too old to be taken again even if it was set back a little are left out.
+ */
+export function openReplayStore(bounds: ReplayBounds, path: string | undefined, processStartMs: number, nowMs: number, monotonicMs: number): ReplayStore {
+  const opened = path === undefined ? null : NonceFile.open(path, bounds.pairsMax);
+  const store = new ReplayStore(bounds, opened?.pairs ? 0 : earliestNonceMs(processStartMs), opened?.file);
+  const oldest = BigInt(Math.floor(nowMs) - RETENTION_MS) * 1_000_000n;
+  for (const pair of opened?.pairs ?? []) if (pair.nonce >= oldest) store.restore(pair, monotonicMs);
+  return store;
+}
+
 /** Earliest nonce that can be told from a replay after a restart, in wall-clock milliseconds. */
 export function earliestNonceMs(processStartMs: number): number {
   return processStartMs + MAX_SKEW_MS;
@@ -33,6 +49,7 @@ export function earliestNonceMs(processStartMs: number): number {
 export class ReplayStore {
   readonly #bounds: ReplayBounds;
   readonly #notBefore: bigint;
+  readonly #file: NonceFile | undefined;
   /** Per hotkey: nonce → monotonic time of expiry, in the order of recording and thus of expiry. */
   readonly #accepted = new Map<Ss58, Map<bigint, number>>();
   #pairCount = 0;
@@ -40,9 +57,11 @@ export class ReplayStore {
   /**
    * @param notBeforeMs Wall clock: nonces up to here are refused. `earliestNonceMs(start of the process)`, or 0 for a
    *   hotkey that certainly was not served by another process within the last `MAX_AGE_MS` + `MAX_SKEW_MS`.
+   * @param file Gets every pair that is recorded.
    */
-  constructor(bounds: ReplayBounds, notBeforeMs: number) {
+  constructor(bounds: ReplayBounds, notBeforeMs: number, file?: NonceFile) {
     this.#bounds = bounds;
+    this.#file = file;
     this.#notBefore = BigInt(Math.ceil(notBeforeMs)) * 1_000_000n;
   }
 
@@ -72,10 +91,21 @@ export class ReplayStore {
     // Looked up anew: forgetting removes a hotkey that has no pairs left.
     const pairs = this.#accepted.get(hotkey) ?? new Map<bigint, number>();
     if (this.#pairCount >= this.#bounds.pairsMax || pairs.size >= this.#bounds.pairsPerHotkeyMax) return "full";
+    this.#remember(hotkey, nonce, pairs, monotonicMs);
+    this.#file?.append({ hotkey, nonce });
+    return "recorded";
+  }
+
+  /** Takes over a pair that an earlier process accepted, whatever the shares are. */
+  restore({ hotkey, nonce }: NoncePair, monotonicMs: number): void {
+    const pairs = this.#accepted.get(hotkey) ?? new Map<bigint, number>();
+    if (!pairs.has(nonce)) this.#remember(hotkey, nonce, pairs, monotonicMs);
+  }
+
+  #remember(hotkey: Ss58, nonce: bigint, pairs: Map<bigint, number>, monotonicMs: number): void {
     pairs.set(nonce, monotonicMs + RETENTION_MS);
     this.#accepted.set(hotkey, pairs);
     this.#pairCount++;
-    return "recorded";
   }
 
   #forgetExpired(hotkey: Ss58, pairs: Map<bigint, number>, monotonicMs: number): void {

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, setDefaultTimeout, spyOn, test }
 import { join } from "node:path";
 import { peek } from "bun";
 import { BtstoreError, type Ss58, systemClock } from "../../lib/core/mod.ts";
-import { Miner, type MinerOptions } from "../../lib/miner/mod.ts";
+import { Miner, type MinerOptions, OPEN_TO_REGISTERED } from "../../lib/miner/mod.ts";
 import { SealPool } from "../../lib/native/mod.ts";
 import { type Store, openStore } from "../../lib/store/mod.ts";
 import { Validator, openLedgers } from "../../lib/validator/mod.ts";
@@ -25,7 +25,7 @@ const openStoreOf = (subnet: TestSubnet, hotkey: Hotkey) =>
 function optionsFor(subnet: TestSubnet, hotkey: Hotkey, store: Store, changed: Partial<MinerOptions> = {}): MinerOptions {
   return {
     hotkey, store, netuid: NETUID, chain: subnet.client, limits: { threshold: null, sizeBytes: MIB, isForAll: false }, workers: 1, restart: false, stepsPerReallocate: 1000,
-    axon: { ip: IP, port: 0, externalIp: IP, externalPort: null }, banned: new Set<string>(), version: 1, clock: systemClock, log: recordingLog().log, ...changed,
+    axon: { ip: IP, port: 0, externalIp: IP, externalPort: null }, callers: OPEN_TO_REGISTERED, version: 1, clock: systemClock, log: recordingLog().log, ...changed,
   };
 }
 
@@ -107,7 +107,7 @@ describe("Miner", () => {
       await dendrite.close();
     }
     const store = await openStoreOf(subnet, key("Second"));
-    const strict = await Miner.open(optionsFor(subnet, key("Second"), store, { banned: new Set([validator.ss58]) }));
+    const strict = await Miner.open(optionsFor(subnet, key("Second"), store, { callers: { ...OPEN_TO_REGISTERED, banned: new Set([validator.ss58]) } }));
     const stopped = new AbortController();
     const ended = strict.run(stopped.signal);
     await until(() => strict.report().axon !== null, () => subnet.chain.produceBlocks(1));

@@ -42,8 +42,8 @@ async function declared(ask: ReturnType<typeof setUp>["ask"]) {
 }
 
 describe("AuditService.routes", () => {
-  test("Ping answers nothing", async () => {
-    expect(await setUp().ask("Ping", EMPTY)).toEqual(EMPTY);
+  test("Ping answers the protocol's version", async () => {
+    expect(await setUp().ask("Ping", EMPTY)).toEqual(new Uint8Array([1, 0]));
   });
 
   test("Hops and Openings answer what verifyAudit() passes, under the declaration they were given", async () => {

@@ -19,7 +19,7 @@ export const stranger = keypairFromUri("//Eve");
 const standings = new Map<string, Standing>([
   [validator.ss58, { isRegistered: true, hasPermit: true }],
   [plain.ss58, { isRegistered: true, hasPermit: false }],
-  [banned.ss58, { isRegistered: true, hasPermit: true, isBanned: true }],
+  [banned.ss58, { isRegistered: true, hasPermit: true, unwelcome: "Banned" }],
 ]);
 
 /** The moment all tests begin at: the nonce of the standard's vector, in milliseconds. */

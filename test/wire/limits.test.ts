@@ -1,11 +1,12 @@
 import { describe, expect, test } from "bun:test";
 import { bucketKey } from "../../lib/wire/axon.ts";
+import { LEGACY_NAMES } from "../../lib/wire/legacy.ts";
 import { OpenCounts, TokenBuckets, WIRE_LIMITS } from "../../lib/wire/limits.ts";
 import { SYNAPSE_NAMES } from "../../lib/wire/synapse.ts";
 
 describe("WIRE_LIMITS", () => {
   test("has a row with positive numbers for every message", () => {
-    expect(Object.keys(WIRE_LIMITS.synapses)).toEqual([...SYNAPSE_NAMES]);
+    expect(Object.keys(WIRE_LIMITS.synapses)).toEqual([...SYNAPSE_NAMES, ...LEGACY_NAMES]);
     for (const row of Object.values(WIRE_LIMITS.synapses)) {
       expect(Math.min(row.requestBytesMax, row.responseBytesMax, row.rate.perSecond, row.rate.burst)).toBeGreaterThan(0);
     }
