@@ -49,6 +49,8 @@ const NOWHERE = { ip: "0.0.0.0", port: 0 };
 const ALIVE_MS = 60_000;
 /** Peers at once in a single round. */
 const ONCE_PARALLEL = 16;
+/** Audits of one peer in a single round, if our own worker keeps lagging. */
+const ONCE_ATTEMPTS = 4;
 
 export class Validator {
   readonly #options: ValidatorOptions;
@@ -127,7 +129,11 @@ export class Validator {
       for (let peer = waiting.shift(); peer && !signal.aborted; peer = waiting.shift()) {
         await this.#auditor.ping(peer, signal);
         await this.#auditor.collect(peer, signal);
-        await (await this.#auditor.audit(peer, signal)).booked;
+        for (let attempts = ONCE_ATTEMPTS; attempts > 0; attempts--) {
+          const { again, booked } = await this.#auditor.audit(peer, signal);
+          await booked;
+          if (!again) break;
+        }
       }
     };
     await Promise.all(Array.from({ length: ONCE_PARALLEL }, worker));

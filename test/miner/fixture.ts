@@ -11,7 +11,7 @@ import { type Answering, AuditService, type ServiceOptions } from "../../lib/min
 import { pieceTree, saltedTree } from "../../lib/native/mod.ts";
 import { type UnitSpec, merklePath, merkleRoot, sealSeed, unitSpec } from "../../lib/space/mod.ts";
 import { type Hotkey, cryptoReady, keypairFromUri } from "../../lib/wallet/mod.ts";
-import { type AxonOptions, createAxon, listenAxon } from "../../lib/wire/mod.ts";
+import { type AxonOptions, WIRE_LIMITS, createAxon, listenAxon } from "../../lib/wire/mod.ts";
 import { fakeUnit } from "../audit/partition.ts";
 
 await cryptoReady();
@@ -175,6 +175,8 @@ export const honest: Answering = {
   openings: (source, request) => answerOpenings(source, HASHES, request),
 };
 
+const UNLIMITED = { perSecond: 1e6, burst: 1e6 };
+
 export type LightMiner = { hotkey: Hotkey; port: number; partition: MemoryPartition; service: AuditService; stop(): Promise<void> };
 
 /** A miner of one cheap unit on a real axon: the product's service and wire, with nothing on disk. */
@@ -188,8 +190,9 @@ export function startLightMiner(hotkey: Hotkey, validator: Ss58, genesisHash: Ui
     partitionOf: (caller) => (caller === validator ? { declarations, source: partition.source } : null),
     answering: honest, writers: { pause() {}, resume() {} }, clock: systemClock, windows: WINDOWS, log, ...changed.service,
   });
+  // Validators' clocks run fast in tests, the axon's does not: no rate is due here.
   const axon = createAxon({
-    hotkey, clock: systemClock, log, notBeforeMs: 0,
+    hotkey, clock: systemClock, log, notBeforeMs: 0, rateOf: () => UNLIMITED, limits: { ...WIRE_LIMITS, addressRate: UNLIMITED },
     routes: { ...service.routes, ...changed.routes },
     whoIs: () => ({ isRegistered: true, hasPermit: true }),
   });
