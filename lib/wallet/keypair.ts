@@ -9,8 +9,8 @@
  * the ed25519-expanded one, which is eight times as large. The second half, the nonce, is the same in both.
  */
 import { keyExtractSuri, keyFromPath, mnemonicGenerate, mnemonicToMiniSecret, mnemonicValidate } from "@polkadot/util-crypto";
-import { sr25519KeypairFromSeed, sr25519Sign, sr25519Verify, waitReady } from "@polkadot/wasm-crypto";
-import { assertBytes, concat, fromHex, SIGNATURE_BYTES, type Ss58, utf8 } from "../core/mod.ts";
+import { ed25519KeypairFromSeed, sr25519Agree, sr25519KeypairFromSeed, sr25519Sign, sr25519Verify, waitReady } from "@polkadot/wasm-crypto";
+import { assertBytes, concat, fromHex, SIGNATURE_BYTES, type Ss58 } from "../core/mod.ts";
 import { decodeSs58, encodeSs58 } from "./ss58.ts";
 
 /** A key that signs for its address. Hotkeys and unlocked coldkeys look the same to those who use them. */
@@ -36,6 +36,9 @@ const secrets = new WeakMap<Hotkey, KeySecrets>();
 
 /** Words that URIs without a phrase start from, the same in every Substrate tool: `//Alice` and its siblings. */
 const DEV_PHRASE = "bottom drive obey lake curtain smoke basket hold race lonely fit walk";
+
+/** ristretto255's generator, encoded (RFC 9496, appendix A.1). */
+const GENERATOR = fromHex("e2f2ae0a6abc4e71a884a961c500515f58e30b6aa582dd8db6a65945e08d2d76");
 
 let isReady = false;
 
@@ -100,21 +103,25 @@ export function keypairFromUri(uri: string): Hotkey {
  * The key of a stored secret in canonical form.
  *
  * @param canonical 64 bytes as key files hold them.
- * @param publicKey The public key that the file claims, 32 bytes.
- * @returns null if the secret is malformed or belongs to another public key.
+ * @returns null if the secret is malformed.
  */
-export function keypairFromSecret(canonical: Uint8Array, publicKey: Uint8Array): Hotkey | null {
+export function keypairFromSecret(canonical: Uint8Array): Hotkey | null {
   assertReady("keypairFromSecret");
   const expanded = expandSecret(canonical);
   if (!expanded) return null;
-  const key = makeKey(publicKey, { expanded });
-  // A signature commits to both halves: it verifies only if the scalar is the claimed key's own.
-  const probe = utf8("btstore key check");
   try {
-    return sr25519Verify(key.sign(probe), probe, publicKey) ? key : null;
+    // The secret's Diffie-Hellman share with the group's generator is the secret's own public key.
+    return makeKey(sr25519Agree(GENERATOR, expanded), { expanded });
   } catch {
     return null;
   }
+}
+
+/** The ed25519 public key of the same seed, 32 bytes: to tell a key of that scheme from a wrong address. */
+export function ed25519PublicKey(seed: Uint8Array): Uint8Array {
+  assertBytes(seed, 32, "seed");
+  assertReady("ed25519PublicKey");
+  return ed25519KeypairFromSeed(seed).slice(32);
 }
 
 /** Canonical secret to the library's form: the scalar times 8. Null if it overflows, which no canonical scalar does. */

@@ -6,7 +6,13 @@
  */
 export type { Hotkey } from "./keypair.ts";
 export { cryptoReady, keypairFromUri, verifySignature } from "./keypair.ts";
+export type { Encryption } from "./encryption.ts";
+export type { MessageForm } from "./message.ts";
+export { messageBytes, signatureText, verifyMessage } from "./message.ts";
 export { decodeSs58, encodeSs58, parseSs58 } from "./ss58.ts";
 export type { Unlock } from "./password.ts";
-export type { CreatedKey, KeyCreation, WalletLocation, WalletPaths, WalletSummary } from "./wallet.ts";
-export { createColdkey, createHotkey, listWallets, loadColdkey, loadColdkeyAddress, loadHotkey, walletPaths } from "./wallet.ts";
+export { findPassword } from "./password.ts";
+export type { CreatedKey, KeyCreation, KeyFileState, KeyKind, WalletLocation, WalletPaths, WalletSummary } from "./wallet.ts";
+export {
+  createColdkey, createHotkey, describeWallet, keyFilesThere, listWallets, loadColdkey, loadColdkeyAddress, loadHotkey, rewriteKey, walletPaths,
+} from "./wallet.ts";

@@ -48,9 +48,9 @@ export async function sealNacl(plain: Uint8Array, password: string, nonce: Uint8
   return concat(MAGIC, nonce, xsalsa20poly1305(await naclKey(password), nonce).encrypt(plain));
 }
 
-/** The key of a password, trimmed as btcli trims it; 32 bytes. */
+/** The key of a password, 32 bytes. The password is taken as it is (`encryption.ts`). */
 function naclKey(password: string): Promise<Uint8Array> {
-  const parameters = { message: utf8(password.trim()), nonce: SALT, parallelism: 1, tagLength: 32, memory: MEMORY_KIB, passes: PASSES };
+  const parameters = { message: utf8(password), nonce: SALT, parallelism: 1, tagLength: 32, memory: MEMORY_KIB, passes: PASSES };
   return new Promise((resolve, reject) => {
     argon2("argon2i", parameters, (error, key) => {
       if (!error) return resolve(new Uint8Array(key));

@@ -1,15 +1,21 @@
 /**
- * Where the password of an encrypted key file comes from (facts 1.5): `BT_WALLET_PASSWORD`, then the file's own
- * `BT_PW_…` variable, then whoever asks the person. Never a command line.
+ * Where the password of an encrypted key file comes from (facts 1.5): a file named on the command line, then
+ * `BT_WALLET_PASSWORD`, the key file's own `BT_PW_…` variable, a password file named otherwise, and last whoever asks the
+ * person. Never a command line itself.
  */
-import { utf8 } from "../core/mod.ts";
+import { BtstoreError, utf8 } from "../core/mod.ts";
+import { readKeyBytes } from "./files.ts";
 
 /** How encrypted key files are opened. */
 export type Unlock = {
   /** The environment, as `process.env`. */
   readonly environment: Readonly<Record<string, string | undefined>>;
+  /** A file that holds the password; `isFirst` puts it before the variables. */
+  readonly passwordFile?: { readonly path: string; readonly isFirst: boolean };
   /** Asks the person; missing where nobody can be asked. `what` names the file's role. */
   readonly askPassword?: (what: string) => Promise<string>;
+  /** Shows the person that some seconds of key derivation go by, and ends early if it is cancelled. */
+  readonly showWaiting?: <T>(what: string, work: Promise<T>) => Promise<T>;
 };
 
 /** The variable that btcli keeps a file's password in: the absolute path in upper case, `/` and `.` as `_`. */
@@ -31,15 +37,29 @@ export function revealPassword(value: string, variable: string): string {
  * Finds the password for a file.
  *
  * @param what Names the file for the person who is asked: `coldkey of wallet "default"`.
- * @returns null if no variable is set and nobody can be asked.
+ * @returns null if none is set, empty ones included, and nobody can be asked.
+ * @throws {BtstoreError} `wallet` if there is a password file to be read and it cannot be.
  */
 export async function findPassword(absolutePath: string, what: string, unlock: Unlock): Promise<string | null> {
-  const plain = unlock.environment["BT_WALLET_PASSWORD"];
-  if (plain !== undefined) return plain;
+  const { environment, passwordFile, askPassword } = unlock;
+  if (passwordFile?.isFirst) return readPasswordFile(passwordFile.path);
+  const plain = environment["BT_WALLET_PASSWORD"];
+  if (plain) return plain;
   const variable = passwordVariable(absolutePath);
-  const hidden = unlock.environment[variable];
-  if (hidden !== undefined) return revealPassword(hidden, variable);
-  return unlock.askPassword ? unlock.askPassword(what) : null;
+  const hidden = environment[variable];
+  if (hidden) return revealPassword(hidden, variable);
+  if (passwordFile) return readPasswordFile(passwordFile.path);
+  return askPassword ? askPassword(what) : null;
+}
+
+/** The password in a file: all of it but one line end. */
+async function readPasswordFile(path: string): Promise<string> {
+  const action = "Cannot read the password";
+  const bytes = await readKeyBytes(path, action);
+  if (!bytes) throw new BtstoreError("wallet", `${action}: no file at "${path}"`);
+  const password = new TextDecoder().decode(bytes).replace(/\r?\n$/, "");
+  if (password === "") throw new BtstoreError("wallet", `${action}: the file "${path}" is empty`);
+  return password;
 }
 
 function xorName(bytes: Uint8Array, variable: string): Uint8Array {

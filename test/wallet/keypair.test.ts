@@ -78,12 +78,16 @@ describe("canonicalSecret() and expandSecret()", () => {
 });
 
 describe("keypairFromSecret()", () => {
-  test("signs as the key it was stored from, and refuses another public key", () => {
-    const original = keypairFromMnemonic(WORDS);
-    const key = keypairFromSecret(fromHex(CANONICAL), original.publicKey)!;
-    expect(verifySignature(utf8("m"), key.sign(utf8("m")), original.ss58)).toBe(true);
-    expect(keypairFromSecret(fromHex(CANONICAL), keypairFromUri("//Alice").publicKey)).toBeNull();
-    expect(keypairFromSecret(new Uint8Array(64).fill(0xff), original.publicKey)).toBeNull();
+  test("finds the public key that belongs to the secret, and signs as it", () => {
+    for (const original of [keypairFromMnemonic(WORDS), keypairFromUri("//Alice"), keypairFromUri("//Alice/soft//hard")]) {
+      const key = keypairFromSecret(canonicalSecret(secretsOf(original).expanded))!;
+      expect(key.ss58).toBe(original.ss58);
+      expect(verifySignature(utf8("m"), key.sign(utf8("m")), original.ss58)).toBe(true);
+    }
+  });
+
+  test("refuses a scalar out of range", () => {
+    expect(keypairFromSecret(new Uint8Array(64).fill(0xff))).toBeNull();
   });
 });
 

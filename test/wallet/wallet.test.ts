@@ -17,6 +17,11 @@ const SECRET = "ad8a44476e667ef8eab356d1d6f09303f21ba1ac44a3f8b96210bdd603d1900b
 const ADDRESS = "5EHgWw2Af1pnoc7f1A8bfmM97W3DAYW8xr82RfhLL9oAabAe";
 const ACTION = "Cannot open it";
 
+/** The ed25519 address of the same words, by bittensor-wallet 4.1.1. */
+const ED25519_ADDRESS = "5ErKjJLUyc8TTU2vNKrj5UciogZho2MDawb6nN2KG44aU1aB";
+const ED25519 = "the key is an ed25519 key, and btstore signs with sr25519 keys only; make one with btstore wallet new-hotkey";
+const NO_PASSWORD = "the file is encrypted and no password was given; set BT_WALLET_PASSWORD or --wallet.password_file, or run the command in a terminal";
+
 const root = mkdtempSync(join(tmpdir(), "btstore-wallet-"));
 beforeAll(cryptoReady);
 afterAll(() => rmSync(root, { recursive: true, force: true }));
@@ -42,10 +47,22 @@ describe("decodeKeyfile()", () => {
       "secret and account": { privateKey: full.privateKey, accountId: full.accountId, ss58Address: null, secretSeed: "" },
       "newest": { ...full, cryptoType: 1, accountType: "classical" },
       "newest from JavaScript tools": { ...full, cryptoType: "1" },
+      "wrong scheme, but the address is sr25519's": { ...full, cryptoType: 0 },
+      "a space before the address": { " ss58Address": ADDRESS, secretSeed: SEED },
+      "made from a URI": { accountId: full.accountId, publicKey: full.publicKey, privateKey: full.privateKey, ss58Address: ADDRESS, cryptoType: 1 },
+      "secret alone": { privateKey: SECRET },
+      "secret in the seed's place": { secretSeed: `0x${SECRET}` },
+      "seed in the secret's place": { privateKey: SEED },
     })) {
       const key = await decodeKeyfile(bytesOf(file), ACTION, null);
       expect(key.ss58 as string, name).toBe(ADDRESS);
       expect(verifySignature(utf8("m"), key.sign(utf8("m")), key.ss58), name).toBe(true);
+    }
+  });
+
+  test("opens files that are nothing but a secret's text, with any line end", async () => {
+    for (const text of [SEED, `0x${SEED}\n`, `0x${SECRET}`, WORDS, `${WORDS.replaceAll(" ", "  ").toUpperCase()}\r\n`]) {
+      expect((await decodeKeyfile(utf8(text), ACTION, null)).ss58 as string).toBe(ADDRESS);
     }
   });
 
@@ -56,17 +73,23 @@ describe("decodeKeyfile()", () => {
       [bytesOf({ secretPhrase: WORDS, ss58Address: alice.ss58 }), "its secret does not belong to the address in it"],
       [bytesOf({ secretSeed: SEED, ss58Address: alice.ss58 }), "its secret does not belong to the address in it"],
       [bytesOf({ privateKey: SECRET, ss58Address: alice.ss58 }), "its secret does not belong to the address in it"],
-      [bytesOf({ privateKey: SECRET }), 'the file holds "privateKey" but names no public key to check it against'],
+      [bytesOf({ " ss58Address": alice.ss58, secretSeed: SEED }), "its secret does not belong to the address in it"],
+      [bytesOf({ privateKey: `${"ff".repeat(32)}${SECRET.slice(64)}`, ss58Address: ADDRESS }), "its secret does not belong to the address in it"],
       [bytesOf({ ss58Address: ADDRESS }), "the file holds no secret, only a public key"],
       [bytesOf({ secretPhrase: "legal winner" }), '"secretPhrase" is no valid mnemonic'],
-      [bytesOf({ secretSeed: SEED.slice(2) }), '"secretSeed" is not 32 bytes in hex'],
+      [bytesOf({ secretSeed: SEED.slice(2) }), '"secretSeed" is not 32 or 64 bytes in hex'],
       [bytesOf({ privateKey: 7, ss58Address: ADDRESS }), '"privateKey" is no text'],
-      [bytesOf({ ...full, cryptoType: 0 }), "the key is no sr25519 key"],
-      [bytesOf({ ...full, hashedDescriptor: "0x00" }), "the key is no sr25519 key"],
+      [bytesOf({ secretPhrase: WORDS, cryptoType: 0 }), ED25519],
+      [bytesOf({ secretPhrase: WORDS, ss58Address: ED25519_ADDRESS }), ED25519],
+      [bytesOf({ secretSeed: SEED, ss58Address: ED25519_ADDRESS, cryptoType: 1 }), ED25519],
+      [bytesOf({ ...full, cryptoType: 5 }), "the key is of a newer kind, neither sr25519 nor ed25519"],
+      [bytesOf({ ...full, hashedDescriptor: "0x00" }), "the key is of a newer kind, neither sr25519 nor ed25519"],
       [bytesOf([full]), "the file is no JSON object"],
-      [utf8(WORDS), "the file is no JSON key file"],
-      [utf8("$ANSIBLE_VAULT;1.1;AES256\n00"), "the file is an Ansible vault, an old form that is not read here; re-encrypt it with btcli"],
-      [utf8("gAAAAABk"), "the file is a Fernet token, an old form that is not read here; re-encrypt it with btcli"],
+      [utf8(`${WORDS} extra`), "the file is no JSON key file"],
+      [Uint8Array.of(0xff, 0xfe, 0x00), "the file is no key file"],
+      [utf8("$ANSIBLE_VAULT;1.1;AES256\n00"), NO_PASSWORD],
+      [utf8("gAAAAABk"), NO_PASSWORD],
+      [utf8("$NACL"), NO_PASSWORD],
     ];
     for (const [file, reason] of cases) {
       const error = await faultOf(decodeKeyfile(file, ACTION, null));
@@ -100,7 +123,7 @@ describe("$NACL files", () => {
     const timer = setInterval(() => turns++, 5);
     const nonce = Uint8Array.from({ length: 24 }, (_, index) => index);
     const [sealed, opened, wrong] = await Promise.all([
-      sealNacl(utf8('{"ss58Address":"x"}'), " correct horse\n", nonce),
+      sealNacl(utf8('{"ss58Address":"x"}'), "correct horse", nonce),
       openNacl(fromHex(VECTOR), "correct horse"),
       openNacl(fromHex(VECTOR), "correct horsf"),
     ]);
@@ -113,7 +136,7 @@ describe("$NACL files", () => {
 
   test("createColdkey() encrypts, loadColdkey() opens it with the password from either variable, and names a wrong one", async () => {
     const location = place("sealed");
-    const created = await createColdkey(location, { mnemonic: WORDS, password: "hunter2 pass" });
+    const created = await createColdkey(location, { secret: WORDS, password: "hunter2 pass" });
     const file = readFileSync(created.path);
     expect(file.subarray(0, 5).toString()).toBe("$NACL");
     expect(file.toString("latin1")).not.toContain("legal");
@@ -144,7 +167,7 @@ describe("createHotkey() and loadHotkey()", () => {
   test("write what @polkadot/keyring's key is, for the owner only, and leave no temporary file", async () => {
     const location = place("plain");
     const created = await createHotkey(location, { password: null });
-    expect(created.ss58 as string).toBe(new Keyring({ type: "sr25519", ss58Format: 42 }).addFromMnemonic(created.mnemonic).address);
+    expect(created.ss58 as string).toBe(new Keyring({ type: "sr25519", ss58Format: 42 }).addFromMnemonic(created.mnemonic!).address);
     const paths = walletPaths(location);
     expect(readdirSync(dirname(paths.hotkey)).sort()).toEqual(["default", "defaultpub.txt"]);
     for (const path of [paths.hotkey, paths.hotkeyPub]) expect(statSync(path).mode & 0o777, path).toBe(0o600);
@@ -154,7 +177,7 @@ describe("createHotkey() and loadHotkey()", () => {
   });
 
   test("write the recorded secret in canonical form", async () => {
-    const created = await createHotkey(place("canonical"), { mnemonic: WORDS, password: null });
+    const created = await createHotkey(place("canonical"), { secret: WORDS, password: null });
     expect(JSON.parse(readFileSync(created.path, "utf8"))).toEqual({
       accountId: `0x${PUBLIC}`, publicKey: `0x${PUBLIC}`, privateKey: `0x${SECRET}`, secretPhrase: WORDS, secretSeed: `0x${SEED}`, ss58Address: ADDRESS,
     });
@@ -211,7 +234,7 @@ describe("walletPaths()", () => {
 describe("listWallets()", () => {
   test("lists names and addresses, also of damaged and encrypted ones, and nothing of a missing folder", async () => {
     const path = join(root, "list");
-    const hotkey = await createHotkey({ path, name: "b", hotkey: "h1" }, { mnemonic: WORDS, password: null });
+    const hotkey = await createHotkey({ path, name: "b", hotkey: "h1" }, { secret: WORDS, password: null });
     rmSync(`${hotkey.path}pub.txt`);
     const coldkey = await createColdkey({ path, name: "a", hotkey: "x" }, { password: null });
     writeFileSync(join(path, "b", "hotkeys", "h2"), "$NACL…");
