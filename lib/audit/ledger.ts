@@ -2,7 +2,7 @@
  * What a validator remembers of one miner, in SQLite: declarations, audits, unit checks, mismatches, transcripts.
  *
  * The database is the pair's `hashes-<miner>`, opened elsewhere in WAL mode; the tables here begin with `ledger_` and carry
- * their own schema version. Everything a score hangs on is here and survives restarts; nothing is kept in memory.
+ * their own schema version. Everything a score hangs on is here and survives restarts; memory holds only what can be read again.
  */
 import type { Database } from "bun:sqlite";
 import { BtstoreError, SEAL_PROFILE, equalBytes, fromHex, toHex, type SealProfile, type Windows } from "../core/mod.ts";
@@ -67,6 +67,8 @@ export class Ledger {
   readonly #shelf: Shelf;
   /** D by the very bytes: hashing 2 MiB for every audit of the same declaration would cost more than the audit. */
   readonly #digests = new WeakMap<Uint8Array, Uint8Array>();
+  /** Roots in hex whose bytes in the declaration of this serial are known. */
+  #lookedUp: { readonly serial: number | null; readonly sectorBytes: Map<string, number> } = { serial: null, sectorBytes: new Map() };
 
   /**
    * Opens the ledger in a database, making its tables if they are missing.
@@ -170,18 +172,18 @@ export class Ledger {
    * @param userBytes Declared bytes that hold user data or data released since, 0 if the miner keeps none for us.
    */
   history(now: number, userBytes = 0): History {
-    const sectors = this.#sectors();
-    const checks = { matches: 0, mismatches: 0 };
     const rows = this.#db
       .query<{ root: string; isMatch: number; count: number }, [number]>(
         "SELECT root, is_match AS isMatch, COUNT(*) AS count FROM ledger_unit_checks WHERE at > ? GROUP BY root, is_match",
       )
       .all(now - this.#windows.weekMs);
-    for (const { root, isMatch, count } of rows) if (sectors.has(root)) checks[isMatch ? "matches" : "mismatches"] += count;
     const mismatches = this.#db
       .query<{ root: string; at: number }, []>("SELECT root, at FROM ledger_mismatches ORDER BY at, rowid")
       .all()
       .map(({ root, at }): Mismatch => ({ root: fromHex(root), at }));
+    const sectors = this.#sectorsUnder(new Set([...rows.map(({ root }) => root), ...mismatches.map(({ root }) => toHex(root))]));
+    const checks = { matches: 0, mismatches: 0 };
+    for (const { root, isMatch, count } of rows) if (sectors.has(root)) checks[isMatch ? "matches" : "mismatches"] += count;
     const declared = this.#db.query<{ at: number; bytes: number }, []>("SELECT at, bytes FROM ledger_declarations ORDER BY serial").all();
     return { hours: this.#hours(now), declared, sectors, userBytes, unitChecks: checks, mismatches };
   }
@@ -248,17 +250,34 @@ export class Ledger {
       .filter(({ hoursAgo }) => hoursAgo < SCORE_HOURS);
   }
 
-  #sectors(): Map<string, number> {
-    const standing = this.current();
-    if (!standing) return new Map();
-    const geometry = declaredGeometry(standing.declaration, this.#profile);
-    const sectors = new Map<string, number>();
-    for (const [index, root] of standing.declaration.roots.entries()) {
-      const key = toHex(root);
+  /**
+   * Bytes declared now under each of these roots, in hex; roots that are not declared are left out.
+   *
+   * A claim may list 65,536 roots, of which few are ever checked: those are looked up once per declaration, in one pass.
+   */
+  #sectorsUnder(roots: ReadonlySet<string>): Map<string, number> {
+    const serial = this.#db.query<{ serial: number }, []>("SELECT serial FROM ledger_declarations ORDER BY serial DESC LIMIT 1").get()?.serial ?? null;
+    if (serial !== this.#lookedUp.serial) this.#lookedUp = { serial, sectorBytes: new Map() };
+    const { sectorBytes } = this.#lookedUp;
+    const unknown = [...roots].filter((root) => !sectorBytes.has(root));
+    if (serial !== null && unknown.length > 0) for (const [root, bytes] of this.#findSectors(unknown)) sectorBytes.set(root, bytes);
+    return new Map([...sectorBytes].filter(([root, bytes]) => bytes > 0 && roots.has(root)));
+  }
+
+  /** Bytes declared under each root; 0 if none are. */
+  #findSectors(roots: readonly string[]): Map<string, number> {
+    const found = new Map(roots.map((root) => [root, 0]));
+    const beginnings = new Set(roots.map((root) => beginningOf(fromHex(root))));
+    const { declaration } = this.current()!;
+    const geometry = declaredGeometry(declaration, this.#profile);
+    for (const [index, root] of declaration.roots.entries()) {
+      // Few roots get past this; writing each as hex would cost more than all the rest.
+      if (!beginnings.has(beginningOf(root))) continue;
+      const bytes = found.get(toHex(root));
       // Two sectors under one root share its checks, which one of the two cannot pass.
-      sectors.set(key, (sectors.get(key) ?? 0) + sectorAt(geometry, index).byteLength);
+      if (bytes !== undefined) found.set(toHex(root), bytes + sectorAt(geometry, index).byteLength);
     }
-    return sectors;
+    return found;
   }
 
   #digestOf(bytes: Uint8Array): Uint8Array {
@@ -266,4 +285,9 @@ export class Ledger {
     this.#digests.set(bytes, digest);
     return digest;
   }
+}
+
+/** Three bytes as a number, read without the view over each root that a wider read would make. */
+function beginningOf(root: Uint8Array): number {
+  return root[0]! | (root[1]! << 8) | (root[2]! << 16);
 }

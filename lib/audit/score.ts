@@ -30,7 +30,7 @@ export type History = {
   readonly hours: readonly HourTally[];
   /** In order of time; the last is in force. At least all of the last 24 hours, and the one in force when they began. */
   readonly declared: readonly DeclaredSpan[];
-  /** Sectors declared now: hex of the root, bytes. */
+  /** Sectors declared now, at least those whose root a unit check or mismatch names: hex of the root, bytes. */
   readonly sectors: ReadonlyMap<string, number>;
   /** Of the bytes declared now, those holding user data or data released since. */
   readonly userBytes: number;

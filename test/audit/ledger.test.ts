@@ -3,7 +3,7 @@ import { describe, expect, test } from "bun:test";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { BtstoreError, windowsFor } from "../../lib/core/mod.ts";
+import { BtstoreError, concat, toHex, u32le, windowsFor } from "../../lib/core/mod.ts";
 import { Ledger, decodeDeclaration, decodeTranscript, encodeDeclaration, encodeTranscript, type Declaration, type SignedDeclaration, type Transcript, type Verdict } from "../../lib/audit/mod.ts";
 import { GENESIS, MINER, VALIDATOR } from "./partition.ts";
 
@@ -83,7 +83,24 @@ describe("Ledger.history()", () => {
     const { unitChecks, mismatches, sectors } = ledger.history(NOW);
     expect(unitChecks).toEqual({ matches: 2, mismatches: 0 });
     expect(mismatches).toEqual([{ at: NOW - 5, root: root(2) }]);
-    expect([...sectors.values()]).toEqual([128 * UNIT_BYTES, 128 * UNIT_BYTES]);
+    expect(sectors).toEqual(new Map([[toHex(root(1)), 128 * UNIT_BYTES]]));
+  });
+
+  test("knows a checked sector's bytes, however many are declared and whenever its root was first checked", () => {
+    const ledger = new Ledger(new Database(":memory:"), windows);
+    const roots = Array.from({ length: 65_536 }, (_, i) => concat(u32le(i % 1000), u32le(i), new Uint8Array(24)));
+    roots[5] = roots[6]!;
+    accept(ledger, declare(1, 65_536 * 128 - 3, roots), NOW - hourMs);
+    const checked = new Map<string, number>();
+    // 5 and 6 are one root; 1,005 begins like 2,005; the last sector is short; the last root is not declared.
+    for (const [each, bytes] of [[roots[6]!, 256], [roots[1005]!, 128], [roots[2005]!, 128], [roots[65_535]!, 125], [root(255), 0]] as const) {
+      if (bytes > 0) checked.set(toHex(each), bytes * UNIT_BYTES);
+      ledger.recordUnitCheck({ at: NOW, root: each, unitIndex: 0, pieceIndex: 0, isMatch: bytes !== 125 });
+      expect(ledger.history(NOW).sectors).toEqual(checked);
+    }
+    expect(ledger.history(NOW).unitChecks).toEqual({ matches: 3, mismatches: 1 });
+    accept(ledger, declare(2, 128, [roots[1005]!]), NOW);
+    expect(ledger.history(NOW).sectors).toEqual(new Map([[toHex(roots[1005]!), 128 * UNIT_BYTES]]));
   });
 
   test("lists what was declared when, and passes user bytes through", () => {
