@@ -245,7 +245,7 @@ describe("Auditor.audit()", () => {
 
   test("an abort books nothing", async () => {
     const abort = new AbortController();
-    const { auditor, peer } = setUp({ routes: { Hops: async () => (abort.abort(), new Refusal("Busy")) } });
+    const { auditor, peer } = setUp({ routes: { Hops: () => (abort.abort(), new Promise<never>(() => {})) } });
     await auditor.collect(peer, never);
     await (await auditor.audit(peer, abort.signal)).booked;
     expect(peer.ledger.transcripts()).toEqual([]);
