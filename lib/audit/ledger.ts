@@ -8,7 +8,7 @@ import type { Database } from "bun:sqlite";
 import { BtstoreError, SEAL_PROFILE, equalBytes, fromHex, toHex, type SealProfile, type Windows } from "../core/mod.ts";
 import { sectorAt } from "../space/mod.ts";
 import { declarationDigest, declaredGeometry, decodeDeclaration, type Declaration, type SignedDeclaration } from "./declaration.ts";
-import type { Mismatch } from "./fraud.ts";
+import { judgeMismatches, type Mismatch } from "./fraud.ts";
 import { SCHEMA, SCHEMA_VERSION } from "./schema.ts";
 import { SCORE_HOURS, type History, type HourTally } from "./score.ts";
 import { Shelf, type KeptTranscript } from "./shelf.ts";
@@ -59,6 +59,9 @@ export type LedgerSummary = {
 
 /** Minutes (scaled) between two declarations of one pair. */
 const DECLARATION_MINUTES = 10;
+
+/** Audits that trust looks back on. */
+const TRUST_AUDITS = 20;
 
 export class Ledger {
   readonly #db: Database;
@@ -167,6 +170,22 @@ export class Ledger {
   }
 
   /**
+   * Whether the declared size may drive the rate of audits: one of the last 20 counted audits passed, and no mismatch holds the
+   * score at 0. An audit whose openings are still owed counts as not passed, `unknown` is left out; before the first pass there
+   * is no trust.
+   *
+   * @param now Wall clock, milliseconds.
+   */
+  isTrusted(now: number): boolean {
+    const hasPassed = this.#db
+      .query("SELECT 1 FROM (SELECT outcome FROM ledger_audits WHERE outcome <> 'unknown' ORDER BY id DESC LIMIT ?) WHERE outcome = 'pass' LIMIT 1")
+      .get(TRUST_AUDITS);
+    if (hasPassed === null) return false;
+    const { isBarred, zeroUntil } = judgeMismatches(this.#mismatches(), this.#windows);
+    return !isBarred && now >= zeroUntil;
+  }
+
+  /**
    * All that the score hangs on at one moment.
    *
    * @param userBytes Declared bytes that hold user data or data released since, 0 if the miner keeps none for us.
@@ -177,10 +196,7 @@ export class Ledger {
         "SELECT root, is_match AS isMatch, COUNT(*) AS count FROM ledger_unit_checks WHERE at > ? GROUP BY root, is_match",
       )
       .all(now - this.#windows.weekMs);
-    const mismatches = this.#db
-      .query<{ root: string; at: number }, []>("SELECT root, at FROM ledger_mismatches ORDER BY at, rowid")
-      .all()
-      .map(({ root, at }): Mismatch => ({ root: fromHex(root), at }));
+    const mismatches = this.#mismatches();
     const sectors = this.#sectorsUnder(new Set([...rows.map(({ root }) => root), ...mismatches.map(({ root }) => toHex(root))]));
     const checks = { matches: 0, mismatches: 0 };
     for (const { root, isMatch, count } of rows) if (sectors.has(root)) checks[isMatch ? "matches" : "mismatches"] += count;
@@ -235,6 +251,13 @@ export class Ledger {
         .query("DELETE FROM ledger_declarations WHERE serial < (SELECT MAX(serial) FROM ledger_declarations WHERE at <= ?)")
         .run(now - dayMs);
     }).immediate();
+  }
+
+  #mismatches(): Mismatch[] {
+    return this.#db
+      .query<{ root: string; at: number }, []>("SELECT root, at FROM ledger_mismatches ORDER BY at, rowid")
+      .all()
+      .map(({ root, at }) => ({ root: fromHex(root), at }));
   }
 
   #hours(now: number): HourTally[] {

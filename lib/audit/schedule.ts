@@ -18,7 +18,12 @@ export function meanAuditDelay(declaredBytes: number, windows: Windows): number 
   return (MEAN_MINUTES_MAX * windows.minuteMs) / Math.max(1, declaredBytes / TIB);
 }
 
-/** Draws the waiting time until the next audit, in real milliseconds: exponential about `meanAuditDelay`. */
-export function nextAuditDelay(declaredBytes: number, windows: Windows, random: RandomBytes): number {
-  return -meanAuditDelay(declaredBytes, windows) * Math.log(1 - uniform(random));
+/**
+ * Draws the waiting time until the next audit, in real milliseconds: exponential about `meanAuditDelay`.
+ *
+ * @param isTrusted What `Ledger.isTrusted` says. Roots can be invented for nothing: whoever is not trusted is audited as if it
+ *   declared nothing, whatever it declares.
+ */
+export function nextAuditDelay(declaredBytes: number, windows: Windows, random: RandomBytes, isTrusted = true): number {
+  return -meanAuditDelay(isTrusted ? declaredBytes : 0, windows) * Math.log(1 - uniform(random));
 }

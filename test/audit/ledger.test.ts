@@ -111,6 +111,32 @@ describe("Ledger.history()", () => {
   });
 });
 
+describe("Ledger.isTrusted()", () => {
+  const book = (ledger: Ledger, ...verdicts: Verdict[]) => {
+    for (const verdict of verdicts) ledger.recordAudit({ at: NOW, verdict, elapsedMs: null, transcript: null });
+  };
+
+  test("wants one pass among the last 20 audits that count", () => {
+    const ledger = new Ledger(new Database(":memory:"), windows);
+    expect(ledger.isTrusted(NOW)).toBe(false);
+    book(ledger, FAIL, { kind: "unknown" });
+    expect(ledger.isTrusted(NOW)).toBe(false);
+    book(ledger, PASS, ...Array<Verdict>(19).fill(FAIL), ...Array<Verdict>(30).fill({ kind: "unknown" }));
+    expect(ledger.isTrusted(NOW)).toBe(true);
+    book(ledger, { kind: "offline" });
+    expect(ledger.isTrusted(NOW)).toBe(false);
+    book(ledger, PASS);
+    expect(ledger.isTrusted(NOW)).toBe(true);
+  });
+
+  test("ends with a mismatch and comes back when its day is over", () => {
+    const ledger = new Ledger(new Database(":memory:"), windows);
+    book(ledger, PASS);
+    ledger.recordUnitCheck({ at: NOW, root: root(1), unitIndex: 0, pieceIndex: 0, isMatch: false });
+    expect([NOW, NOW + dayMs - 1, NOW + dayMs].map((now) => ledger.isTrusted(now))).toEqual([false, false, true]);
+  });
+});
+
 describe("Ledger transcripts", () => {
   test("keeps the last ten and failures beyond them", () => {
     const ledger = new Ledger(new Database(":memory:"), windows);

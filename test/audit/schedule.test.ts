@@ -24,6 +24,13 @@ describe("nextAuditDelay()", () => {
     expect(Math.min(...draws)).toBeGreaterThanOrEqual(0);
   });
 
+  test("takes the five minutes for a miner that is not trusted, whatever it declares", () => {
+    const windows = windowsFor(12_000);
+    const draw = (bytes: number, isTrusted: boolean) => nextAuditDelay(bytes, windows, (length) => new SeededRandom(7).bytes(length), isTrusted);
+    expect(draw(256 * TIB, false)).toBe(draw(TIB, true));
+    expect(draw(256 * TIB, true)).toBe(draw(TIB, true) / 256);
+  });
+
   test("is finite for the largest draw", () => {
     expect(nextAuditDelay(TIB, windowsFor(12_000), (length) => new Uint8Array(length).fill(255))).toBeLessThan(300_000 * 40);
   });
