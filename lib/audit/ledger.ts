@@ -13,7 +13,9 @@ import { SCHEMA, SCHEMA_VERSION } from "./schema.ts";
 import { SCORE_HOURS, type History, type HourTally } from "./score.ts";
 import { Shelf, type KeptTranscript } from "./shelf.ts";
 import type { Transcript } from "./transcript.ts";
+import type { DrawState } from "./unitcheck.ts";
 import { outcomeOf, type Verdict, type VerdictKind } from "./verdict.ts";
+import type { OpenedPiece } from "./verify.ts";
 
 /** What became of a declaration that was offered: taken, the one already in force, or why not. */
 export type DeclarationOutcome = "accepted" | "known" | "stale_serial" | "conflicting" | "too_soon";
@@ -74,7 +76,11 @@ export class Ledger {
   #lookedUp: { readonly serial: number | null; readonly sectorBytes: Map<string, number> } = { serial: null, sectorBytes: new Map() };
 
   /**
-   * Opens the ledger in a database, making its tables if they are missing.
+   * Opens the ledger in a database, making its tables if they are missing. One process may have it open.
+   *
+   * Audits still pending are settled as `unknown`, however old they are: the process that began them ended before the miner had
+   * its ten minutes to answer, so silence is no fault. It is no profit either: with honest openings coming within seconds, a
+   * miner that withholds them gathers more unknowns than twice the network's median, and that excess counts as misses.
    *
    * @throws {BtstoreError} `corrupt` if the tables were made by a newer version.
    */
@@ -90,6 +96,7 @@ export class Ledger {
       else if (version !== SCHEMA_VERSION) {
         throw new BtstoreError("corrupt", `Cannot open the ledger: its version is ${version}, this program reads ${SCHEMA_VERSION}`);
       }
+      db.run("UPDATE ledger_audits SET kind = 'unknown', outcome = 'unknown' WHERE outcome = 'pending'");
     }).immediate();
   }
 
@@ -129,14 +136,31 @@ export class Ledger {
     return { declaration, signed, digest: row.digest, acceptedAt: row.at };
   }
 
-  /** Enters one audit, and its transcript if given. */
+  /** Enters one audit whose verdict is final, and its transcript if given. */
   recordAudit({ at, verdict, elapsedMs, transcript }: AuditRecord): void {
-    this.#db.transaction(() => {
-      this.#db
-        .query("INSERT INTO ledger_audits (at, kind, outcome, fault, elapsed_ms) VALUES (?, ?, ?, ?, ?)")
-        .run(Math.round(at), verdict.kind, outcomeOf(verdict.kind), verdict.kind === "fail" ? verdict.fault : null, elapsedMs);
-      if (transcript) this.#shelf.putTranscript(transcript, this.#digestOf(transcript.declaration.bytes), outcomeOf(verdict.kind) === "miss");
-    }).immediate();
+    this.#db.transaction(() => this.#settle(this.beginAudit({ at, elapsedMs }), verdict, transcript)).immediate();
+  }
+
+  /**
+   * Enters an audit whose hop answer came in time, before its openings are asked for: from then on it counts, whatever happens
+   * to this process. No score sees it until it is finished.
+   *
+   * @returns For `finishAudit`.
+   */
+  beginAudit({ at, elapsedMs }: Pick<AuditRecord, "at" | "elapsedMs">): number {
+    return this.#db
+      .query<{ id: number }, [number, number | null]>("INSERT INTO ledger_audits (at, kind, outcome, elapsed_ms) VALUES (?, 'pending', 'pending', ?) RETURNING id")
+      .get(Math.round(at), elapsedMs)!.id;
+  }
+
+  /**
+   * Gives an audit its verdict, and keeps its transcript if given.
+   *
+   * @param id What `beginAudit` gave, of this ledger as it is open.
+   * @throws {RangeError} If no such audit is pending.
+   */
+  finishAudit(id: number, verdict: Verdict, transcript: Transcript | null): void {
+    this.#db.transaction(() => this.#settle(id, verdict, transcript)).immediate();
   }
 
   /**
@@ -158,6 +182,32 @@ export class Ledger {
         .run(Math.round(at), key, unitIndex, pieceIndex, isMatch ? 1 : 0);
       return !isMatch;
     }).immediate();
+  }
+
+  /** Keeps the hour of unit checks that is running, in place of the one kept before. */
+  saveDraw({ since, seen, chosen }: DrawState): void {
+    this.#db.transaction(() => {
+      this.#db.run("DELETE FROM ledger_draw");
+      this.#db
+        .query("INSERT INTO ledger_draw (since, seen, sector_index, root, unit_index, chunks_per_unit, piece_index, piece) VALUES (?, ?, ?, ?, ?, ?, ?, ?)")
+        .run(
+          Math.round(since), seen, chosen?.sectorIndex ?? null, chosen?.root ?? null, chosen?.unitIndex ?? null, chosen?.chunksPerUnit ?? null,
+          chosen?.pieceIndex ?? null, chosen?.piece ?? null,
+        );
+    }).immediate();
+  }
+
+  /** The hour kept by `saveDraw`; null if none was. */
+  loadDraw(): DrawState | null {
+    const row = this.#db
+      .query<Omit<DrawState, "chosen"> & (OpenedPiece | { piece: null }), []>(
+        `SELECT since, seen, sector_index AS sectorIndex, root, unit_index AS unitIndex, chunks_per_unit AS chunksPerUnit, piece_index AS pieceIndex, piece
+         FROM ledger_draw`,
+      )
+      .get();
+    if (!row) return null;
+    const { since, seen, ...chosen } = row;
+    return { since, seen, chosen: chosen.piece === null ? null : chosen };
   }
 
   /**
@@ -209,7 +259,7 @@ export class Ledger {
     const since = now - this.#windows.weekMs;
     const audits: Record<VerdictKind, number> = { pass: 0, late: 0, fail: 0, offline: 0, unknown: 0 };
     const kinds = this.#db
-      .query<{ kind: VerdictKind; count: number }, [number]>("SELECT kind, COUNT(*) AS count FROM ledger_audits WHERE at > ? GROUP BY kind")
+      .query<{ kind: VerdictKind; count: number }, [number]>("SELECT kind, COUNT(*) AS count FROM ledger_audits WHERE at > ? AND outcome <> 'pending' GROUP BY kind")
       .all(since);
     for (const { kind, count } of kinds) audits[kind] = count;
     const lastAuditAt = this.#db.query<{ at: number | null }, []>("SELECT MAX(at) AS at FROM ledger_audits").get()!.at;
@@ -243,7 +293,7 @@ export class Ledger {
     if (!isClockProven) return;
     this.#db.transaction(() => {
       const weekAgo = now - this.#windows.weekMs;
-      this.#db.query("DELETE FROM ledger_audits WHERE at <= ?").run(weekAgo);
+      this.#db.query("DELETE FROM ledger_audits WHERE at <= ? AND outcome <> 'pending'").run(weekAgo);
       this.#db.query("DELETE FROM ledger_unit_checks WHERE at <= ?").run(weekAgo);
       this.#shelf.forgetUntil(weekAgo);
       // The one in force when the last 24 hours began still counts towards their mean.
@@ -251,6 +301,15 @@ export class Ledger {
         .query("DELETE FROM ledger_declarations WHERE serial < (SELECT MAX(serial) FROM ledger_declarations WHERE at <= ?)")
         .run(now - dayMs);
     }).immediate();
+  }
+
+  #settle(id: number, verdict: Verdict, transcript: Transcript | null): void {
+    const outcome = outcomeOf(verdict.kind);
+    const { changes } = this.#db
+      .query("UPDATE ledger_audits SET kind = ?, outcome = ?, fault = ? WHERE id = ? AND outcome = 'pending'")
+      .run(verdict.kind, outcome, verdict.kind === "fail" ? verdict.fault : null, id);
+    if (changes === 0) throw new RangeError(`id: expected a pending audit, got ${id}`);
+    if (transcript) this.#shelf.putTranscript(transcript, this.#digestOf(transcript.declaration.bytes), outcome === "miss");
   }
 
   #mismatches(): Mismatch[] {
@@ -267,7 +326,7 @@ export class Ledger {
            COUNT(*) FILTER (WHERE outcome = 'pass') AS passes,
            COUNT(*) FILTER (WHERE outcome = 'miss') AS misses,
            COUNT(*) FILTER (WHERE outcome = 'unknown') AS unknowns
-         FROM ledger_audits WHERE at <= ? AND at > ? GROUP BY hoursAgo ORDER BY hoursAgo`,
+         FROM ledger_audits WHERE at <= ? AND at > ? AND outcome <> 'pending' GROUP BY hoursAgo ORDER BY hoursAgo`,
       )
       .all(now, this.#windows.hourMs, now, now - this.#windows.weekMs)
       .filter(({ hoursAgo }) => hoursAgo < SCORE_HOURS);

@@ -20,6 +20,6 @@ export {
 export { meanAuditDelay, nextAuditDelay } from "./schedule.ts";
 export { auditFactorOf, countedBytesOf, score, scoreNetwork, unknownShare, weights, wilsonLower, type History, type HourTally, type Score } from "./score.ts";
 export { decodeTranscript, encodeTranscript, verifyTranscript, type Transcript, type TranscriptResult } from "./transcript.ts";
-export { UnitCheckDraw, checkUnit, type ComputeUnit, type ConfirmTag, type UnitCheckResult } from "./unitcheck.ts";
+export { UnitCheckDraw, checkUnit, type ComputeUnit, type ConfirmTag, type DrawState, type UnitCheckResult } from "./unitcheck.ts";
 export { deadline, outcomeOf, timeVerdict, type Fault, type Outcome, type Place, type Verdict, type VerdictKind } from "./verdict.ts";
 export { verifyAudit, verifyOpenings, walkHops, type AuditCase, type AuditResult, type OpenedPiece } from "./verify.ts";

@@ -20,19 +20,35 @@ export type ConfirmTag = (spec: UnitSpec) => Promise<Uint8Array>;
 /** `unsure`: the two implementations here disagree, so this machine computes wrongly; says nothing about the miner. */
 export type UnitCheckResult = "match" | "mismatch" | "unsure";
 
-/** Draws one miner's unit checks: a reservoir of one over each hour's opened pieces. */
+/** The hour that is running: since when (wall clock, milliseconds), how many pieces were opened, and the one kept of them. */
+export type DrawState = { readonly since: number; readonly seen: number; readonly chosen: OpenedPiece | null };
+
+/**
+ * Draws one miner's unit checks: a reservoir of one over each hour's opened pieces.
+ *
+ * Its state belongs on disk after every change (`Ledger.saveDraw`): a validator that restarts within every hour would
+ * otherwise never check a unit.
+ */
 export class UnitCheckDraw {
   readonly #random: RandomBytes;
   readonly #windows: Windows;
   #since: number;
-  #seen = 0;
-  #chosen: OpenedPiece | null = null;
+  #seen: number;
+  #chosen: OpenedPiece | null;
 
-  /** @param since Wall clock in milliseconds at which the first hour begins. */
-  constructor(random: RandomBytes, windows: Windows, since: number) {
+  /** @param start Wall clock in milliseconds at which the first hour begins, or the hour to go on with. */
+  constructor(random: RandomBytes, windows: Windows, start: number | DrawState) {
     this.#random = random;
     this.#windows = windows;
+    const { since, seen, chosen } = typeof start === "number" ? { since: start, seen: 0, chosen: null } : start;
     this.#since = since;
+    this.#seen = seen;
+    this.#chosen = chosen;
+  }
+
+  /** What to go on with after a restart. */
+  get state(): DrawState {
+    return { since: this.#since, seen: this.#seen, chosen: this.#chosen };
   }
 
   /** Takes in the filler pieces of a passed audit. Each piece of the hour is kept with the same chance. */

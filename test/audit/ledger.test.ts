@@ -4,7 +4,11 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { BtstoreError, concat, toHex, u32le, windowsFor } from "../../lib/core/mod.ts";
-import { Ledger, decodeDeclaration, decodeTranscript, encodeDeclaration, encodeTranscript, type Declaration, type SignedDeclaration, type Transcript, type Verdict } from "../../lib/audit/mod.ts";
+import {
+  Ledger, UnitCheckDraw, auditFactorOf, decodeDeclaration, decodeTranscript, encodeDeclaration, encodeTranscript, type Declaration, type OpenedPiece,
+  type SignedDeclaration, type Transcript, type Verdict,
+} from "../../lib/audit/mod.ts";
+import { SeededRandom } from "../reference/random.ts";
 import { GENESIS, MINER, VALIDATOR } from "./partition.ts";
 
 const windows = windowsFor(12_000);
@@ -111,6 +115,79 @@ describe("Ledger.history()", () => {
   });
 });
 
+describe("Ledger.beginAudit() and finishAudit()", () => {
+  test("count an audit once it is finished, in the hour of its request", () => {
+    const ledger = new Ledger(new Database(":memory:"), windows);
+    const ids = [1, 2, 3].map(() => ledger.beginAudit({ at: NOW - 90 * minuteMs, elapsedMs: 300 }));
+    expect(ledger.history(NOW).hours).toEqual([]);
+    expect(ledger.summary(NOW).audits).toEqual({ pass: 0, late: 0, fail: 0, offline: 0, unknown: 0 });
+    ledger.finishAudit(ids[1]!, FAIL, transcriptOf(FAIL, NOW));
+    ledger.finishAudit(ids[0]!, PASS, null);
+    expect(ledger.history(NOW).hours).toEqual([{ hoursAgo: 1, passes: 1, misses: 1, unknowns: 0 }]);
+    expect(ledger.transcripts().map(({ isFailure }) => isFailure)).toEqual([true]);
+    expect(() => ledger.finishAudit(ids[1]!, PASS, null)).toThrow(RangeError);
+    expect(ledger.history(NOW).hours).toEqual([{ hoursAgo: 1, passes: 1, misses: 1, unknowns: 0 }]);
+  });
+
+  test("leave what a process did not finish as unknown to the next one, of any age", () => {
+    const db = new Database(":memory:");
+    const first = new Ledger(db, windows);
+    first.recordAudit({ at: NOW - hourMs, verdict: PASS, elapsedMs: 3, transcript: null });
+    const owed = first.beginAudit({ at: NOW - minuteMs, elapsedMs: 3 });
+    first.beginAudit({ at: NOW - 2 * hourMs, elapsedMs: 3 });
+    const next = new Ledger(db, windows);
+    expect(next.history(NOW).hours.map(({ passes, misses, unknowns }) => [passes, misses, unknowns])).toEqual([[0, 0, 1], [1, 0, 0], [0, 0, 1]]);
+    expect(() => next.finishAudit(owed, PASS, null)).toThrow(RangeError);
+  });
+
+  test("gain a miner nothing that withholds openings whenever it would fail, however often we restart", () => {
+    const db = new Database(":memory:");
+    let ledger = new Ledger(db, windows);
+    for (let i = 0; i < 100; i++) {
+      const at = NOW - (100 - i) * minuteMs;
+      if (i % 4 === 0) {
+        ledger.beginAudit({ at, elapsedMs: 3 });
+        ledger = new Ledger(db, windows);
+      } else ledger.recordAudit({ at, verdict: PASS, elapsedMs: 3, transcript: null });
+    }
+    const honest = auditFactorOf({ hours: [{ hoursAgo: 0, passes: 75, misses: 25, unknowns: 0 }] }, 0);
+    expect(auditFactorOf(ledger.history(NOW), 0)).toBeCloseTo(honest, 10);
+  });
+});
+
+describe("Ledger.saveDraw() and loadDraw()", () => {
+  const chosen: OpenedPiece = { sectorIndex: 2, root: root(3), unitIndex: 300, chunksPerUnit: 32, pieceIndex: 7, piece: new Uint8Array(2048).fill(9) };
+
+  test("keep one hour, with and without a piece", () => {
+    const ledger = new Ledger(new Database(":memory:"), windows);
+    expect(ledger.loadDraw()).toBeNull();
+    for (const state of [{ since: NOW, seen: 0, chosen: null }, { since: NOW + 1, seen: 64, chosen }]) {
+      ledger.saveDraw(state);
+      expect(ledger.loadDraw()).toEqual(state);
+    }
+  });
+
+  test("let a UnitCheckDraw go on after a restart: the hour ends when it would have, each piece as likely", () => {
+    const source = new SeededRandom(1);
+    const random = (length: number) => source.bytes(length);
+    const ledger = new Ledger(new Database(":memory:"), windows);
+    const counts = [0, 0];
+    for (let hour = 0; hour < 400; hour++) {
+      const since = NOW + hour * hourMs;
+      let draw = new UnitCheckDraw(random, windows, since);
+      for (const pieceIndex of [0, 1]) {
+        draw.offer([{ ...chosen, pieceIndex }]);
+        ledger.saveDraw(draw.state);
+        draw = new UnitCheckDraw(random, windows, ledger.loadDraw()!);
+      }
+      expect(draw.take(since + hourMs - 1)).toBeNull();
+      counts[draw.take(since + hourMs)!.pieceIndex]!++;
+    }
+    // 200 expected each; five standard deviations are 50.
+    expect(Math.abs(counts[0]! - 200)).toBeLessThan(50);
+  });
+});
+
 describe("Ledger.isTrusted()", () => {
   const book = (ledger: Ledger, ...verdicts: Verdict[]) => {
     for (const verdict of verdicts) ledger.recordAudit({ at: NOW, verdict, elapsedMs: null, transcript: null });
@@ -127,6 +204,8 @@ describe("Ledger.isTrusted()", () => {
     expect(ledger.isTrusted(NOW)).toBe(false);
     book(ledger, PASS);
     expect(ledger.isTrusted(NOW)).toBe(true);
+    for (let i = 0; i < 20; i++) ledger.beginAudit({ at: NOW, elapsedMs: 3 });
+    expect(ledger.isTrusted(NOW)).toBe(false);
   });
 
   test("ends with a mismatch and comes back when its day is over", () => {
