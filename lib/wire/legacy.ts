@@ -22,7 +22,7 @@ export type LegacyName = (typeof LEGACY_NAMES)[number];
 
 /** A message's own fields. */
 type Shape = {
-  /** Without a default in the Python class, hence announced in a header by a dummy of its type. */
+  /** May be without a default in the Python class, which then needs to see a dummy of its type in a header. */
   readonly required: Readonly<Record<string, "str" | "dict">>;
   /** `required_hash_fields` of the Python class, in order. Texts, all of them: `str()` of anything else is ambiguous. */
   readonly hashed: readonly string[];
@@ -31,7 +31,7 @@ type Shape = {
 const SHAPES: Readonly<Record<LegacyName, Shape>> = {
   Synapse: { required: {}, hashed: [] },
   GetAllocation: { required: { allocation: "dict" }, hashed: [] },
-  Retrieve: { required: {}, hashed: ["key"] },
+  Retrieve: { required: { key: "str" }, hashed: ["key"] },
   Store: { required: { key: "str", data: "str" }, hashed: ["key", "data"] },
 };
 
@@ -131,9 +131,18 @@ export function readLegacyFields(name: LegacyName, body: Uint8Array): LegacyFiel
   return fields;
 }
 
-/** The body hash of a message: SHA3-256 over the hex SHA3-256 of each hashed field in order. */
-export function legacyBodyHash(name: LegacyName, fields: LegacyFields): string {
-  return sha3(SHAPES[name].hashed.map((field) => sha3(fields[field] ?? "")).join(""));
+/**
+ * The body hash of a message: SHA3-256 over the hex SHA3-256 of each hashed field in order.
+ *
+ * @throws {TypeError} If one of these is no text.
+ */
+export function legacyBodyHash(name: LegacyName, fields: Readonly<Record<string, unknown>>): string {
+  const hashes = SHAPES[name].hashed.map((field) => {
+    const value = fields[field];
+    if (typeof value !== "string") throw new TypeError(`${name}.${field}: expected a text, got ${typeof value}`);
+    return sha3(value);
+  });
+  return sha3(hashes.join(""));
 }
 
 /** One end of a message, as it stands in headers and body; whatever is left out is not known. */
