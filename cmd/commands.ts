@@ -20,7 +20,14 @@ export const COMMANDS: Readonly<Partial<Record<CommandName, CommandRow>>> = {
   bench: { summary: "measure fill, regeneration and reads, and say what they mean for this machine as a miner", load: async () => (await import("./bench.ts")).bench },
   "wallet new-coldkey": { summary: "make a coldkey, the key that owns funds; encrypted unless told otherwise", load: async () => (await import("./wallet.ts")).newColdkey },
   "wallet new-hotkey": { summary: "make a hotkey, the key a miner or validator works with", load: async () => (await import("./wallet.ts")).newHotkey },
+  "wallet regen-coldkey": { summary: "make a coldkey's files again from its words or its seed", load: async () => (await import("./wallet.ts")).regenColdkey },
+  "wallet regen-hotkey": { summary: "make a hotkey's files again from its words or its seed", load: async () => (await import("./wallet.ts")).regenHotkey },
   "wallet list": { summary: "list the wallets and their addresses", load: async () => (await import("./wallet.ts")).list },
+  "wallet show": { summary: "show one wallet's files, how they are encrypted, and their addresses", load: async () => (await import("./wallet.ts")).show },
+  "wallet sign": { summary: "sign a message with the coldkey or the hotkey", load: async () => (await import("./wallet_key.ts")).sign },
+  "wallet verify": { summary: "check the signature of a message", load: async () => (await import("./wallet_key.ts")).verify },
+  "wallet encrypt": { summary: "encrypt a key file with a password, also one in an old form", load: async () => (await import("./wallet_key.ts")).encrypt },
+  "wallet decrypt": { summary: "store a key file unencrypted", load: async () => (await import("./wallet_key.ts")).decrypt },
 };
 
 /** The names of all commands that run. */

@@ -7,9 +7,12 @@ import type { CommandName, FlagsOf } from "./flags.ts";
 import { ORIGINS, type Origin } from "./parse.ts";
 import { expandHome } from "./paths.ts";
 import { canAsk, readSecret } from "./prompt.ts";
+import { spin } from "./spinner.ts";
 
 type RoleFlags = FlagsOf<"mine" | "validate" | "alloc">;
 type WalletFlags = Pick<RoleFlags, "wallet.name" | "wallet.hotkey" | "wallet.path">;
+type PasswordFlag = "wallet.password_file";
+type PasswordFlags = { readonly flags: Pick<RoleFlags, PasswordFlag>; readonly origins: Readonly<Record<PasswordFlag, Origin>> };
 type ChainFlag = "subtensor.chain_endpoint" | "subtensor.network";
 type ChainFlags = { readonly flags: Pick<RoleFlags, ChainFlag>; readonly origins: Readonly<Record<ChainFlag, Origin>> };
 type Tools = Pick<Run<CommandName>, "signal" | "screen" | "log">;
@@ -19,15 +22,19 @@ export function walletLocation(flags: WalletFlags): WalletLocation {
   return { path: expandHome(flags["wallet.path"]), name: flags["wallet.name"], hotkey: flags["wallet.hotkey"] };
 }
 
-/** How encrypted keys are opened: from the environment, else by asking where somebody can be asked. */
-export function unlockFor({ screen, signal }: Tools): Unlock {
-  const environment = process.env;
-  if (!canAsk()) return { environment };
-  return { environment, askPassword: (what) => readSecret(screen, `Password for the ${what}`, "BT_WALLET_PASSWORD", signal) };
+/** How encrypted keys are opened: with the password of a file or the environment, else by asking where somebody can be asked. */
+export function unlockFor({ flags, origins, screen, signal }: Tools & PasswordFlags): Unlock {
+  const path = flags["wallet.password_file"];
+  return {
+    environment: process.env,
+    ...(path === null ? {} : { passwordFile: { path: expandHome(path), isFirst: origins["wallet.password_file"] === "flag" } }),
+    ...(canAsk() ? { askPassword: (what: string) => readSecret(screen, `Password for the ${what}`, "BT_WALLET_PASSWORD", signal) } : {}),
+    showWaiting: (what, work) => spin(screen, what, work, signal),
+  };
 }
 
 /** Opens the hotkey that `--wallet.*` name. Throws BtstoreError "wallet". */
-export function openHotkey(run: Tools & { readonly flags: WalletFlags }): Promise<Hotkey> {
+export function openHotkey(run: Tools & PasswordFlags & { readonly flags: WalletFlags }): Promise<Hotkey> {
   return loadHotkey(walletLocation(run.flags), unlockFor(run));
 }
 

@@ -9,7 +9,8 @@
 /** Every command a flag may belong to. A command exists once `cmd/commands.ts` lists it. */
 export const COMMAND_NAMES = [
   "devnet", "devnet-cheater", "mine", "validate", "alloc", "verify", "status", "bench",
-  "wallet new-coldkey", "wallet new-hotkey", "wallet list",
+  "wallet new-coldkey", "wallet new-hotkey", "wallet regen-coldkey", "wallet regen-hotkey", "wallet list", "wallet show",
+  "wallet sign", "wallet verify", "wallet encrypt", "wallet decrypt",
 ] as const;
 export type CommandName = (typeof COMMAND_NAMES)[number];
 
@@ -51,12 +52,15 @@ const ALL = COMMAND_NAMES;
 const ROLES = ["mine", "devnet-cheater", "validate", "alloc", "verify", "status"] as const;
 const CHAIN_USERS = ["mine", "devnet-cheater", "validate", "alloc", "status"] as const;
 const MINERS = ["mine", "devnet-cheater", "alloc"] as const;
-const NEW_KEYS = ["wallet new-coldkey", "wallet new-hotkey"] as const;
+const REGEN = ["wallet regen-coldkey", "wallet regen-hotkey"] as const;
+const NEW_KEYS = ["wallet new-coldkey", "wallet new-hotkey", ...REGEN] as const;
+const KEY_USERS = ["wallet sign", "wallet encrypt", "wallet decrypt"] as const;
 
 export const FLAGS = {
-  "wallet.name": { type: text, default: "default", environment: ["BT_WALLET_NAME", "BT_WALLET"], commands: [...ROLES, ...NEW_KEYS], meaning: "the wallet, that is its coldkey" },
-  "wallet.hotkey": { type: text, default: "default", environment: ["BT_WALLET_HOTKEY"], commands: [...ROLES, "wallet new-hotkey"], meaning: "the hotkey in that wallet" },
-  "wallet.path": { type: text, default: "~/.bittensor/wallets", environment: ["BT_WALLET_PATH"], commands: [...ROLES, ...NEW_KEYS, "wallet list"], meaning: "folder that holds the wallets" },
+  "wallet.name": { type: text, default: "default", environment: ["BT_WALLET_NAME", "BT_WALLET"], commands: [...ROLES, ...NEW_KEYS, "wallet show", ...KEY_USERS], meaning: "the wallet, that is its coldkey" },
+  "wallet.hotkey": { type: text, default: "default", environment: ["BT_WALLET_HOTKEY"], commands: [...ROLES, "wallet new-hotkey", "wallet regen-hotkey", "wallet show", ...KEY_USERS], meaning: "the hotkey in that wallet" },
+  "wallet.path": { type: text, default: "~/.bittensor/wallets", environment: ["BT_WALLET_PATH"], commands: [...ROLES, ...NEW_KEYS, "wallet list", "wallet show", ...KEY_USERS], meaning: "folder that holds the wallets" },
+  "wallet.password_file": { type: text, default: null, environment: ["BT_WALLET_PASSWORD_FILE"], commands: ["mine", "devnet-cheater", "validate", "alloc", ...NEW_KEYS, ...KEY_USERS], meaning: "file with the password of an encrypted key; typed, it wins over BT_WALLET_PASSWORD" },
   db_path: { type: repeated, default: ["~/bittensor-db"], environment: ["BTSTORE_DB_PATH"], commands: [...ROLES, "bench", "devnet"], meaning: "root of the partitions; may be given once per disk" },
   netuid: { type: integer(0, 65_535), default: 1, environment: ["BTSTORE_NETUID"], commands: CHAIN_USERS, meaning: "subnet" },
   "subtensor.network": { type: text, default: "finney", environment: ["BT_SUBTENSOR_NETWORK", "BT_NETWORK"], commands: CHAIN_USERS, meaning: "finney, test, local, archive, or a ws:// or wss:// address" },
@@ -67,7 +71,7 @@ export const FLAGS = {
   force: { type: onOff, default: false, environment: ["BTSTORE_FORCE"], commands: MINERS, meaning: "let --restart destroy stored user data" },
   steps_per_reallocate: { type: integer(1, 1_000_000_000), default: 1000, environment: ["BTSTORE_STEPS_PER_REALLOCATE"], commands: ["mine"], meaning: "blocks between two allocations" },
   workers: { type: integer(1, 1024), default: 10, environment: ["BTSTORE_WORKERS"], commands: [...MINERS, "verify", "bench"], meaning: "concurrent fill workers; capped by cores and memory" },
-  no_prompt: { type: onOff, default: false, environment: ["BTSTORE_NO_PROMPT"], commands: ["alloc"], meaning: "do not ask for confirmation" },
+  no_prompt: { type: onOff, default: false, environment: ["BTSTORE_NO_PROMPT"], commands: ["alloc", ...NEW_KEYS, "wallet decrypt"], meaning: "do not ask for confirmation" },
   validator: { type: onOff, default: false, environment: ["BTSTORE_VALIDATOR"], commands: ["alloc"], meaning: "allocate as a validator: only hash files" },
   "allocate.all": { type: onOff, default: false, environment: ["BTSTORE_ALLOCATE_ALL"], commands: MINERS, meaning: "partitions for every hotkey, not only for those with a validator permit" },
   "axon.port": { type: integer(1, 65_535), default: 8091, environment: ["BT_AXON_PORT"], commands: ["mine", "devnet-cheater"], meaning: "port to listen on" },
@@ -92,8 +96,14 @@ export const FLAGS = {
   friend: { type: text, default: null, environment: [], commands: ["devnet-cheater"], meaning: "hotkey a lying validator gives all its weight to" },
   block_time: { type: integer(20, 12_000), default: null, environment: ["BTSTORE_BLOCK_TIME"], commands: ["devnet"], meaning: "milliseconds from block to block, instead of --time_scale" },
   time_scale: { type: integer(1, 240), default: 60, environment: ["BTSTORE_TIME_SCALE"], commands: ["devnet"], meaning: "how many times faster than 12 s blocks the chain runs; deadlines never scale" },
-  no_password: { type: onOff, default: false, environment: ["BTSTORE_NO_PASSWORD"], commands: ["wallet new-coldkey"], meaning: "store the coldkey unencrypted" },
-  overwrite: { type: onOff, default: false, environment: ["BTSTORE_OVERWRITE"], commands: NEW_KEYS, meaning: "replace a key file that exists; the old key is lost" },
+  no_password: { type: onOff, default: false, environment: ["BTSTORE_NO_PASSWORD"], commands: ["wallet new-coldkey", "wallet regen-coldkey"], meaning: "store the coldkey unencrypted" },
+  use_password: { type: onOff, default: false, environment: ["BTSTORE_USE_PASSWORD"], commands: ["wallet new-hotkey", "wallet regen-hotkey"], meaning: "store the hotkey encrypted" },
+  overwrite: { type: onOff, default: false, environment: ["BTSTORE_OVERWRITE"], commands: NEW_KEYS, meaning: "replace a key file that exists, after a question at a terminal; the old key is lost" },
+  mnemonic_file: { type: text, default: null, environment: ["BTSTORE_MNEMONIC_FILE"], commands: REGEN, meaning: "file with the words or the 0x seed; else from stdin, or asked for" },
+  use_hotkey: { type: onOff, default: false, environment: ["BTSTORE_USE_HOTKEY"], commands: KEY_USERS, meaning: "the hotkey instead of the coldkey" },
+  message: { type: text, default: null, environment: [], commands: ["wallet sign", "wallet verify"], meaning: "what is signed: text, or behind 0x bytes in hex" },
+  signature: { type: text, default: null, environment: [], commands: ["wallet verify"], meaning: "the signature, 128 hex digits" },
+  address: { type: text, default: null, environment: [], commands: ["wallet verify"], meaning: "whose signature it should be: an address or a public key in hex" },
   config: { type: text, default: null, environment: ["BTSTORE_CONFIG"], commands: ALL, meaning: "TOML file with flags by their names; none is read unless given" },
   json: { type: onOff, default: false, environment: ["BTSTORE_JSON"], commands: ALL, meaning: "results as one line of JSON on stdout" },
   "logging.debug": { type: onOff, default: false, environment: ["BT_LOGGING_DEBUG"], commands: ALL, meaning: "say more, and show where errors come from" },

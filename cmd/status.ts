@@ -30,7 +30,7 @@ export const EXIT_STATUSES: readonly (readonly [number, string])[] = [
   [EXIT_OK, "done"],
   [EXIT_UNEXPECTED, "an unexpected error: a bug of ours"],
   [BY_CODE.usage, "usage: unknown flag or command, bad value"],
-  [BY_CODE.wallet, "a wallet file is missing, unreadable or not ours"],
+  [BY_CODE.wallet, "a wallet file is missing, unreadable or not ours, or a message's signature is wrong"],
   [BY_CODE.chain, "the chain cannot be reached or does not answer"],
   [BY_CODE.chain_refused, "the chain refused"],
   [BY_CODE.not_registered, "the hotkey is not registered on the subnet"],
