@@ -243,7 +243,11 @@ export class Miner {
         await sealPartitions(store.partitions(), {
           workersWanted: workers, log, signal,
           onProgress: (progress) => void (this.#progress = progress),
-          onPool: (pool) => void (pool ? this.#writers.add(pool) : this.#writers.clear()),
+          onPool: (pool) => {
+            if (pool === null) return this.#writers.clear();
+            this.#writers.add(pool);
+            if (this.#service.isPausing) pool.pause();
+          },
         });
         this.#fillFault = null;
       } catch (error) {

@@ -106,6 +106,11 @@ export class AuditService {
     },
   };
 
+  /** Whether writers are to wait now; those that begin meanwhile, too. */
+  get isPausing(): boolean {
+    return this.#pausedAtMs !== null;
+  }
+
   /** Audits of a validator: four times the due rate of what it was declared, twenty at once. */
   rateOf(caller: Ss58, name: MessageName): Rate | undefined {
     if (name !== "Hops" && name !== "Openings") return undefined;
