@@ -61,10 +61,14 @@ export function chainChoice({ flags, origins }: ChainFlags): { network: string; 
   return { network: flags["subtensor.network"], endpoint: endpoint === null || isWeaker ? undefined : endpoint };
 }
 
-/** Connects to the chain that `--subtensor.*` name. Throws BtstoreError "usage" or "chain". */
-export async function openChain(run: Tools & ChainFlags): Promise<Chain> {
+/**
+ * Connects to the chain that `--subtensor.*` name. Throws BtstoreError "usage" or "chain".
+ *
+ * @param commitsFolder Where a validator keeps weights that it has committed to.
+ */
+export async function openChain(run: Tools & ChainFlags, commitsFolder?: string): Promise<Chain> {
   // Loaded here, so that commands which stay offline do not pay for it.
   const { chainEndpoints, connectChain } = await import("../lib/chain/mod.ts");
   const { network, endpoint } = chainChoice(run);
-  return connectChain({ endpoints: chainEndpoints(network, endpoint), log: run.log, signal: run.signal });
+  return connectChain({ endpoints: chainEndpoints(network, endpoint), log: run.log, signal: run.signal, ...(commitsFolder === undefined ? {} : { commitsFolder }) });
 }

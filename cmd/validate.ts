@@ -14,7 +14,7 @@ export const validate = command("validate", async (run: Run<"validate">) => {
   const { flags, signal, log } = run;
   const location = onlyLocation(flags);
   const hotkey = await openHotkey(run);
-  const chain = await openChain(run);
+  const chain = await openChain(run, storeFolder(location));
   const dendrite = new Dendrite({ hotkey });
   const units = openUnitComputer();
   try {

@@ -38,6 +38,8 @@ const ROOMS: Readonly<Record<string, Room>> = {
 const ADDITIONS: readonly { readonly file: string; readonly imports: readonly string[]; readonly why: string }[] = [
   { file: "lib/audit/ledger.ts", imports: ["bun:sqlite"], why: "the one audit file that keeps state; the layout allows it" },
   { file: "lib/chain/address.ts", imports: ["node:net"], why: "isIP(), no socket" },
+  { file: "lib/chain/commits_file.ts", imports: ["node:fs*"], why: "the salt of a hash commit exists nowhere else" },
+  { file: "lib/devnet/chain/drand.ts", imports: ["@noble/curves/*", "@noble/hashes/*"], why: "signs as the drand network would" },
   { file: "lib/miner/address.ts", imports: ["node:net"], why: "isIP(), no socket" },
   { file: "lib/devnet/cheaters/*", imports: ["miner", "space", "store", "audit", "wire", "native", "@noble/hashes/*"], why: "a cheat is a miner with one thing changed" },
   { file: "lib/miner/*", imports: ["native", "node:fs*"], why: "the seal pool and the hot hashes are handed to store and audit here; disks are watched" },

@@ -16,7 +16,7 @@ import { type Metagraph, readMetagraph } from "./metagraph.ts";
 import { cleanText, quietPolkadot } from "./quiet.ts";
 import { ChainSocket } from "./socket.ts";
 import { within } from "./wait.ts";
-import { setWeights, type Weight } from "./weights.ts";
+import { setWeights, type Weight, type WeightsOutcome } from "./weights.ts";
 
 /** How to reach a chain. */
 export type ConnectOptions = {
@@ -28,6 +28,8 @@ export type ConnectOptions = {
   readonly timeoutMs?: number;
   /** Longest wait for one answer, in milliseconds; 20 s if missing. */
   readonly requestTimeoutMs?: number;
+  /** Folder for weights that are committed to and not revealed yet; chains that take hash commits only need one. */
+  readonly commitsFolder?: string;
 };
 
 /** A connected chain. Every method that asks it throws BtstoreError `chain` if it does not answer in time. */
@@ -46,7 +48,8 @@ export interface Chain {
   balance(account: Ss58): Promise<bigint>;
   register(coldkey: Hotkey, hotkey: Ss58, netuid: number, priceMax?: bigint): Promise<{ uid: number }>;
   serveAxon(hotkey: Hotkey, axon: AxonAnnouncement): Promise<boolean>;
-  setWeights(hotkey: Hotkey, netuid: number, weights: readonly Weight[], versionKey: number): Promise<void>;
+  /** Sets weights directly or commits to them, as the subnet demands. */
+  setWeights(hotkey: Hotkey, netuid: number, weights: readonly Weight[], versionKey: number): Promise<WeightsOutcome>;
   isConnected(): boolean;
   close(): Promise<void>;
 }
@@ -84,7 +87,7 @@ export async function connectChain(options: ConnectOptions): Promise<Chain> {
     balance: (account) => readBalance(link, account),
     register: (coldkey, hotkey, netuid, priceMax) => register(link, coldkey, hotkey, netuid, priceMax),
     serveAxon: (hotkey, axon) => serveAxon(link, hotkey, axon),
-    setWeights: (hotkey, netuid, weights, versionKey) => setWeights(link, hotkey, netuid, weights, versionKey),
+    setWeights: (hotkey, netuid, weights, versionKey) => setWeights(link, { hotkey, netuid, weights, versionKey, commitsFolder: options.commitsFolder ?? null }),
     isConnected: () => link.socket.isConnected,
     close,
   };

@@ -31,8 +31,8 @@ const SENTENCES: Readonly<Record<string, string>> = {
   InvalidPort: "the chain refuses this port; give another with --axon.external_port",
   ServingRateLimitExceeded: "the axon was announced too short a time ago; it is announced again when the subnet's serving rate limit allows",
   // Weights, facts 3.10.
-  CommitRevealEnabled: "the subnet takes timelocked weights only (commit-reveal is on), which this version of btstore cannot send yet",
-  CommitRevealDisabled: "commit-reveal is off on this subnet; set the weights directly",
+  CommitRevealEnabled: "commit-reveal has just been turned on here; the weights are committed to at the next attempt",
+  CommitRevealDisabled: "commit-reveal has just been turned off here; the weights are set directly at the next attempt",
   WeightVecNotEqualSize: "as many weights as uids are needed",
   MechanismDoesNotExist: "the subnet has no such mechanism",
   UidsLengthExceedUidsInSubNet: "more weights than the subnet has neurons; read the metagraph again",

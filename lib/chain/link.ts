@@ -83,6 +83,11 @@ export function toBigint(codec: Codec | null): bigint | null {
   return codec === null ? null : BigInt(codec.toString());
 }
 
+/** A byte string of the chain, without its length; null is the empty one. */
+export function toBytes(codec: Codec | null): Uint8Array {
+  return codec === null ? new Uint8Array(0) : codec.toU8a(true);
+}
+
 /** A list of the chain; null is the empty list. */
 export function toList(codec: Codec | null): Codec[] {
   return codec === null ? [] : [...(codec as unknown as Iterable<Codec>)];

@@ -8,4 +8,5 @@ export { connectChain } from "./client.ts";
 export type { Head } from "./link.ts";
 export type { Axon, Metagraph, Neuron } from "./metagraph.ts";
 export { chainEndpoints } from "./networks.ts";
-export type { Weight } from "./weights.ts";
+export { openTimelock, pointOfRound } from "./timelock.ts";
+export type { Weight, WeightsOutcome } from "./weights.ts";

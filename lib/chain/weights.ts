@@ -1,13 +1,29 @@
 /**
- * Setting weights directly (facts 3.10), the way of subnets with commit-reveal off. The chain's checks are made here
- * first, in its order, so that a refusal costs nothing and says when the next attempt may succeed.
+ * Setting weights in whichever way the subnet takes them (facts 3.10 and 3.11): directly, as a timelocked commit, or as a
+ * hash commit that is revealed later (`commits.ts`). The chain's checks are made here first, in its order, so that a
+ * refusal costs nothing and says when the next attempt may succeed.
  */
 import { assertInteger, BtstoreError } from "../core/mod.ts";
 import type { Hotkey } from "../wallet/mod.ts";
 import { untilBlock } from "./calls.ts";
+import { commitWeights } from "./commits.ts";
 import { encodeSetWeights } from "./encode.ts";
 import { type Link, readStorage, requireUid, SUBTENSOR, toList, toNumber } from "./link.ts";
 import { submit } from "./submit.ts";
+
+/** What became of weights: they count now, or from the block on at which the chain reads them. */
+export type WeightsOutcome = { readonly kind: "set" } | { readonly kind: "committed"; readonly revealBlock: number };
+
+/** Weights to set, and by whom. */
+export type WeightsRequest = {
+  readonly hotkey: Hotkey;
+  readonly netuid: number;
+  readonly weights: readonly Weight[];
+  /** The validator's version; the subnet may demand a newer one. 0 to 2^53 − 1. */
+  readonly versionKey: number;
+  /** Where hash commits are kept until they are revealed; without one they are not made. */
+  readonly commitsFolder: string | null;
+};
 
 /** What one neuron is given: any share of nothing or more; only ratios count. */
 export type Weight = { readonly uid: number; readonly weight: number };
@@ -38,10 +54,10 @@ export function normaliseWeights(weights: readonly Weight[]): { uids: number[]; 
 /**
  * Sets a validator's weights on a subnet.
  *
- * @param versionKey The validator's version; the subnet may demand a newer one. 0 to 2^53 − 1.
  * @throws {BtstoreError} `chain_refused` or `not_registered` with the reason in words.
  */
-export async function setWeights(link: Link, hotkey: Hotkey, netuid: number, weights: readonly Weight[], versionKey: number): Promise<void> {
+export async function setWeights(link: Link, request: WeightsRequest): Promise<WeightsOutcome> {
+  const { hotkey, netuid, weights, versionKey } = request;
   const action = `Cannot set weights on subnet ${netuid}`;
   const refuse = (reason: string) => new BtstoreError("chain_refused", `${action}: ${reason}`);
   const { uids, values } = normaliseWeights(weights);
@@ -51,13 +67,13 @@ export async function setWeights(link: Link, hotkey: Hotkey, netuid: number, wei
     [SUBTENSOR, "weightsVersionKey", netuid], [SUBTENSOR, "weightsSetRateLimit", netuid], [SUBTENSOR, "lastUpdate", netuid],
     [SUBTENSOR, "validatorPermit", netuid], [SUBTENSOR, "minAllowedWeights", netuid],
   ], head.hash);
-  if (commitReveal?.toString() === "true") throw refuse("the subnet takes timelocked weights only (commit-reveal is on), which come with a later version of btstore");
+  const isHidden = commitReveal?.toString() === "true";
   const uid = requireUid(uidValue ?? null, action, netuid);
   const wantedVersion = toNumber(version ?? null) ?? 0;
   if (versionKey < wantedVersion) throw refuse(`the subnet wants validators of version ${wantedVersion}, this is ${versionKey}; update btstore`);
   const lastUpdate = toNumber(toList(updates ?? null)[uid] ?? null) ?? 0;
   const allowedAt = lastUpdate === 0 ? 0 : lastUpdate + (toNumber(rateLimit ?? null) ?? 0);
-  if (head.number < allowedAt) throw refuse(`they were set at block ${lastUpdate}, ${untilBlock(link, allowedAt)}`);
+  if (head.number < allowedAt) throw refuse(`they were ${isHidden ? "committed" : "set"} at block ${lastUpdate}, ${untilBlock(link, allowedAt)}`);
   const isSelfOnly = uids.length === 1 && uids[0] === uid;
   if (!isSelfOnly && toList(permits ?? null)[uid]?.toString() !== "true") throw refuse("the hotkey has no validator permit; it takes enough stake and one epoch");
   if (uids.length === 0) throw refuse("all weights are zero, there is nothing to set");
@@ -66,6 +82,8 @@ export async function setWeights(link: Link, hotkey: Hotkey, netuid: number, wei
   if (stranger !== undefined) throw refuse(`the subnet has no uid ${stranger}; read the metagraph again`);
   const leastCount = Math.min(toNumber(least ?? null) ?? 0, neuronCount);
   if (!isSelfOnly && uids.length < leastCount) throw refuse(`the subnet wants weights for at least ${leastCount} neurons, these are ${uids.length}`);
+  if (isHidden) return commitWeights(link, action, request, { uids, values });
   const makeCall = () => encodeSetWeights(link.api, netuid, uids, values, versionKey);
   await submit(link, { action, signer: hotkey, makeCall, event: "SubtensorModule.WeightsSet" });
+  return { kind: "set" };
 }

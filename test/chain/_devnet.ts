@@ -1,9 +1,9 @@
 /** A small embedded chain with one subnet, and a wire to it that can be cut. */
 import { connect, createServer, type Socket } from "node:net";
-import { type Link } from "../../lib/chain/link.ts";
+import type { Head, Link } from "../../lib/chain/link.ts";
 import { openLink } from "../../lib/chain/client.ts";
-import { silentLog } from "../../lib/core/mod.ts";
-import { type ChainOptions, type DevnetChain, startChain } from "../../lib/devnet/chain/mod.ts";
+import { type Clock, silentLog, systemClock } from "../../lib/core/mod.ts";
+import { type ChainOptions, type DevnetChain, type GenesisSubnet, startChain } from "../../lib/devnet/chain/mod.ts";
 import { cryptoReady, keypairFromUri } from "../../lib/wallet/mod.ts";
 
 export const NETUID = 1;
@@ -11,13 +11,15 @@ const TAO = 1_000_000_000n;
 
 export type Network = { chain: DevnetChain; link: Link; close(): Promise<void> };
 
+export type NetworkOptions = Partial<Omit<ChainOptions, "subnet">> & { subnet?: Partial<GenesisSubnet> };
+
 /** Two validators (uids 0 and 1) and three miners, all of the coldkey //Owner; //Alice has the money. */
-export async function startNetwork(options: Partial<ChainOptions> = {}): Promise<Network> {
+export async function startNetwork({ subnet, ...options }: NetworkOptions = {}): Promise<Network> {
   await cryptoReady();
   const coldkey = keypairFromUri("//Owner").ss58;
   const hotkeys = ["//Validator0", "//Validator1", "//Miner2", "//Miner3", "//Miner4"].map((uri) => keypairFromUri(uri).ss58);
   const neurons = hotkeys.map((hotkey, uid) => ({ hotkey, coldkey, stake: uid < 2 ? BigInt(3000 - 500 * uid) * TAO : 0n }));
-  const chain = await startChain({ blockMs: 40, tempoBlocks: 20, subnet: { netuid: NETUID, owner: coldkey, neurons, weightsSetRateLimit: 1000, servingRateLimit: 1000 }, ...options });
+  const chain = await startChain({ blockMs: 40, tempoBlocks: 20, subnet: { netuid: NETUID, owner: coldkey, neurons, weightsSetRateLimit: 1000, servingRateLimit: 1000, ...subnet }, ...options });
   const { link, close } = await openLink({ endpoints: [chain.url], log: silentLog });
   return {
     chain,
@@ -28,6 +30,24 @@ export async function startNetwork(options: Partial<ChainOptions> = {}): Promise
     },
   };
 }
+
+/** A clock whose time runs faster than the machine's, so that blocks of a second come in milliseconds. */
+export function fastClock(factor: number): Clock {
+  const [now, monotonic] = [Date.now(), performance.now()];
+  return {
+    now: () => now + (performance.now() - monotonic) * factor,
+    monotonic: () => performance.now() * factor,
+    sleep: (ms, signal) => systemClock.sleep(ms / factor, signal),
+  };
+}
+
+/** Resolves with the first head from `number` on. */
+export const headFrom = (link: Pick<Link, "head" | "onHead">, number: number) =>
+  new Promise<Head>((resolve) => {
+    const check = (head: Head) => void (head.number >= number && (stop(), resolve(head)));
+    const stop = link.onHead(check);
+    check(link.head());
+  });
 
 /** A TCP relay to a port of this machine. `cut()` ends every connection through it, as a failing network does. */
 export async function startRelay(port: number): Promise<{ url: string; cut(): void; stop(): Promise<void> }> {

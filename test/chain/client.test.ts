@@ -3,16 +3,16 @@ import type { ApiPromise } from "@polkadot/api";
 import { readBalance, readBurnCost, register, serveAxon } from "../../lib/chain/calls.ts";
 import { encodeRegister, encodeServeAxon, encodeSetWeights } from "../../lib/chain/encode.ts";
 import { readNextEpochBlock } from "../../lib/chain/epoch.ts";
-import type { Head, Link } from "../../lib/chain/link.ts";
+import type { Link } from "../../lib/chain/link.ts";
 import { readMetagraph } from "../../lib/chain/metagraph.ts";
 import { openLink } from "../../lib/chain/client.ts";
 import { connectChain } from "../../lib/chain/mod.ts";
 import { submit } from "../../lib/chain/submit.ts";
-import { setWeights } from "../../lib/chain/weights.ts";
+import { setWeights, type Weight } from "../../lib/chain/weights.ts";
 import { BtstoreError, silentLog } from "../../lib/core/mod.ts";
-import { keypairFromUri } from "../../lib/wallet/mod.ts";
+import { type Hotkey, keypairFromUri } from "../../lib/wallet/mod.ts";
 import vectors from "../vectors/chain-calls.json" with { type: "json" };
-import { NETUID, type Network, startNetwork, startRelay, startUpgradeRelay } from "./_devnet.ts";
+import { headFrom, NETUID, type Network, startNetwork, startRelay, startUpgradeRelay } from "./_devnet.ts";
 import { encodeAll } from "./_calls.ts";
 
 const TAO = 1_000_000_000n;
@@ -31,6 +31,8 @@ async function faultOf(promise: Promise<unknown>): Promise<BtstoreError> {
   return error as BtstoreError;
 }
 
+const request = (hotkey: Hotkey, weights: Weight[]) => ({ hotkey, netuid: NETUID, weights, versionKey: 0, commitsFolder: null });
+
 /** The same link to a chain of an older runtime: without these runtime calls or storage items. */
 function without(link: Link, names: { calls?: boolean; items?: string[] }): Link {
   const query = new Proxy(link.api.query, {
@@ -41,14 +43,6 @@ function without(link: Link, names: { calls?: boolean; items?: string[] }): Link
   }) as ApiPromise;
   return { ...link, api };
 }
-
-/** Resolves with the first head from `number` on. */
-const headFrom = (link: Pick<Link, "head" | "onHead">, number: number) =>
-  new Promise<Head>((resolve) => {
-    const check = (head: Head) => void (head.number >= number && (stop(), resolve(head)));
-    const stop = link.onHead(check);
-    check(link.head());
-  });
 
 let shared: Network;
 beforeAll(async () => {
@@ -154,11 +148,11 @@ describe("setWeights()", () => {
   test("sets what the chain then shows, and tells when the next time is", async () => {
     const { chain, link } = shared;
     const validator = keypairFromUri("//Validator0");
-    await setWeights(link, validator, NETUID, [{ uid: 3, weight: 0.25 }, { uid: 2, weight: 0.5 }, { uid: 4, weight: 0 }], 0);
+    await setWeights(link, request(validator, [{ uid: 3, weight: 0.25 }, { uid: 2, weight: 0.5 }, { uid: 4, weight: 0 }]));
     expect(chain.neurons(NETUID)[0]!.weights).toEqual([{ uid: 2, weight: 65_535 }, { uid: 3, weight: 32_768 }]);
     const metagraph = await readMetagraph(link, NETUID);
     expect(metagraph.neurons[0]!.lastUpdate).toBe(chain.neurons(NETUID)[0]!.lastUpdate);
-    expect((await faultOf(setWeights(link, validator, NETUID, [{ uid: 2, weight: 1 }], 0))).message).toMatch(/they were set at block \d+, the next attempt is allowed at block \d+, in about/);
+    expect((await faultOf(setWeights(link, request(validator, [{ uid: 2, weight: 1 }])))).message).toMatch(/they were set at block \d+, the next attempt is allowed at block \d+, in about/);
   });
 
   test("incentive follows after the epoch", async () => {
@@ -174,21 +168,10 @@ describe("setWeights()", () => {
     const { link } = shared;
     const validator = keypairFromUri("//Validator1");
     const weights = [{ uid: 2, weight: 1 }];
-    expect((await faultOf(setWeights(link, keypairFromUri("//Stranger"), NETUID, weights, 0))).code).toBe("not_registered");
-    expect((await faultOf(setWeights(link, keypairFromUri("//Miner4"), NETUID, weights, 0))).message).toContain("no validator permit");
-    expect((await faultOf(setWeights(link, validator, NETUID, [{ uid: 2, weight: 0 }], 0))).message).toContain("all weights are zero");
-    expect((await faultOf(setWeights(link, validator, NETUID, [{ uid: 200, weight: 1 }], 0))).message).toContain("the subnet has no uid 200");
-  });
-
-  test("refuses with commit-reveal on, and says that timelocked weights come later", async () => {
-    const { link } = await network();
-    const { tx } = link.api;
-    const makeCall = () => tx["sudo"]!["sudo"]!(tx["adminUtils"]!["sudoSetCommitRevealWeightsEnabled"]!(NETUID, true));
-    await submit(link, { action: "Cannot switch", signer: keypairFromUri("//Alice"), makeCall, event: "Sudo.Sudid" });
-    expect((await readMetagraph(link, NETUID)).isCommitRevealEnabled).toBe(true);
-    expect((await faultOf(setWeights(link, keypairFromUri("//Validator0"), NETUID, [{ uid: 2, weight: 1 }], 0))).message).toBe(
-      "Cannot set weights on subnet 1: the subnet takes timelocked weights only (commit-reveal is on), which come with a later version of btstore",
-    );
+    expect((await faultOf(setWeights(link, request(keypairFromUri("//Stranger"), weights)))).code).toBe("not_registered");
+    expect((await faultOf(setWeights(link, request(keypairFromUri("//Miner4"), weights)))).message).toContain("no validator permit");
+    expect((await faultOf(setWeights(link, request(validator, [{ uid: 2, weight: 0 }])))).message).toContain("all weights are zero");
+    expect((await faultOf(setWeights(link, request(validator, [{ uid: 200, weight: 1 }])))).message).toContain("the subnet has no uid 200");
   });
 });
 

@@ -11,7 +11,7 @@ import { NEWER } from "./newer.ts";
 
 const real = recorded as unknown as RuntimeFacts;
 /** The block time whose constants are finney's. */
-const FINNEY = { blockMs: 12_000 };
+const FINNEY = { blockMs: 12_000, specVersion: 393 };
 /** The runtime version lists the runtime APIs that are answered, which are fewer. */
 const OWN_VALUES = ["System.constants.Version"];
 
@@ -54,7 +54,7 @@ describe("encodeMetadata()", () => {
   });
 
   test("puts the chain's own block time into Aura.SlotDuration", () => {
-    const fast = runtimeFacts(encodeMetadata(15, { blockMs: 200 })!, ["Aura"]);
+    const fast = runtimeFacts(encodeMetadata(15, { blockMs: 200, specVersion: 393 })!, ["Aura"]);
     expect(fast.pallets.Aura!.constants.SlotDuration!.value).toBe("0xc800000000000000");
   });
 
@@ -68,6 +68,13 @@ describe("encodeMetadata()", () => {
     const call = registry.createType("Call", `0x07000100040200040300${"04".padEnd(16, "0")}`);
     expect(`${call.section}.${call.method}`).toBe("subtensorModule.setWeights");
     expect(call.args.map((arg) => arg.toJSON())).toEqual([1, [2], [3], 4]);
+  });
+
+  test("leaves out of an older runtime what came later", () => {
+    const older = runtimeFacts(encodeMetadata(15, { ...FINNEY, specVersion: 293 })!, PALLETS).pallets["SubtensorModule"]!;
+    expect(Object.keys(older.calls)).toContain("commit_weights");
+    for (const name of ["commit_timelocked_mechanism_weights", "commit_timelocked_weights", "register_limit"]) expect(Object.keys(older.calls)).not.toContain(name);
+    expect(Object.keys(older.storage)).not.toContain("TimelockedWeightCommits");
   });
 
   test("offers versions 14 and 15 only", () => {

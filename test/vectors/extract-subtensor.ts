@@ -8,7 +8,7 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { runtimeFacts } from "./runtime-facts.ts";
 
 /** The pallets of which the devnet chain declares a part, and the APIs of which it answers some methods. */
-export const PALLETS = ["System", "Timestamp", "Aura", "Balances", "TransactionPayment", "SubtensorModule", "Utility", "Sudo", "AdminUtils"];
+export const PALLETS = ["System", "Timestamp", "Aura", "Balances", "TransactionPayment", "SubtensorModule", "Utility", "Sudo", "AdminUtils", "Drand"];
 export const APIS = ["Core", "Metadata", "AccountNonceApi", "AuraApi", "TransactionPaymentApi", "NeuronInfoRuntimeApi", "SubnetInfoRuntimeApi", "SubnetRegistrationRuntimeApi"];
 
 /** The recorded facts of a metadata file's bytes. */

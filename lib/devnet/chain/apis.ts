@@ -4,13 +4,13 @@ import { decodeExtrinsic } from "./extrinsic.ts";
 import type { Account } from "./primitives.ts";
 import { AccountId, DispatchClass, MechId, NetUid, NO_WEIGHT, TaoBalance, Weight } from "./primitives.ts";
 import { Metagraph, metagraphOf, SelectiveMetagraph, selectiveMetagraphOf } from "./metagraph.ts";
-import { Account as AccountInfo, RuntimeVersion } from "./pallets/system.ts";
+import { Account as AccountInfo, RuntimeVersion, specVersionOf } from "./pallets/system.ts";
 import { networkLockCost } from "./pallets/subtensor/subnets.ts";
 import { nextEpochStartBlock } from "./pallets/subtensor/step.ts";
 import { Bytes, type Codec, decodeFieldsAll, type Fields, type FieldValues, newtype, option, struct, U16, U32, U64, vec } from "./scale.ts";
 import { UncheckedExtrinsic } from "./signed_extensions.ts";
 import type { StateReader } from "./state.ts";
-import { RUNTIME_VERSION } from "./version.ts";
+import { runtimeVersion } from "./version.ts";
 
 /** What an API method sees: a state, its block, the chain's settings and metadata. */
 export type ApiContext = { state: StateReader; blockNumber: number; blockMs: number; metadata(version: number): Uint8Array | null };
@@ -27,7 +27,7 @@ const METADATA_VERSIONS = [14, 15];
 
 export const APIS: Readonly<Record<string, Readonly<Record<string, ApiMethod>>>> = {
   Core: {
-    version: method({}, RuntimeVersion, () => RUNTIME_VERSION),
+    version: method({}, RuntimeVersion, ({ state }) => runtimeVersion(specVersionOf(state))),
   },
   Metadata: {
     metadata: method({}, OpaqueMetadata, ({ metadata }) => metadata(14)!),

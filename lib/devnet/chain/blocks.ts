@@ -7,9 +7,10 @@
  */
 import { blake2AsU8a } from "@polkadot/util-crypto";
 import { concat, fromHex } from "../../core/mod.ts";
+import { publishPulses } from "./drand.ts";
 import { BlockContext, findInvalidity } from "./executive.ts";
 import { encodeInherent, type Extrinsic } from "./extrinsic.ts";
-import { BlockHash, BlockNumber, EventCount, ParentHash, Account } from "./pallets/system.ts";
+import { BlockHash, BlockNumber, EventCount, ParentHash, Account, setSpecVersion } from "./pallets/system.ts";
 import { stepSubnets } from "./pallets/subtensor/step.ts";
 import { CurrentSlot, Now } from "./pallets/timestamp.ts";
 import { Pool, type Status } from "./pool.ts";
@@ -88,8 +89,9 @@ export class Blocks {
    * Makes one block of what waits and tells everybody.
    *
    * @param timeMs The block's time, milliseconds since 1970.
+   * @param specVersion The runtime that takes over with this block; null if none does.
    */
-  produce(timeMs: number): Block {
+  produce(timeMs: number, specVersion: number | null = null): Block {
     const { state } = this;
     const parent = this.#head;
     const number = parent.header.number + 1;
@@ -101,7 +103,9 @@ export class Blocks {
     if (number > HISTORY_BLOCKS + 1) BlockHash.remove(state, number - HISTORY_BLOCKS - 1);
     Now.set(state, [], BigInt(timeMs));
     CurrentSlot.set(state, [], BigInt(Math.floor(timeMs / this.blockMs)));
-    stepSubnets(state, number);
+    if (specVersion !== null) setSpecVersion(state, specVersion);
+    publishPulses(context, timeMs);
+    stepSubnets(context);
 
     const inherent = encodeInherent({ kind: "Timestamp", value: [{ kind: "set", value: { now: BigInt(timeMs) } }] });
     context.applyInherent(0);

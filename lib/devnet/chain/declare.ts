@@ -9,7 +9,7 @@ import type { State, StateReader } from "./state.ts";
 import type { Account } from "./primitives.ts";
 
 /** What the chain was started with and constants may depend on. */
-export type ChainSettings = { blockMs: number };
+export type ChainSettings = { blockMs: number; specVersion: number };
 
 /** Who calls: a signed account, or root (through `Sudo`). */
 export type Origin = { kind: "signed"; account: Account } | { kind: "root" };

@@ -3,7 +3,7 @@ import { type Context, DispatchFailure } from "./declare.ts";
 import { type Extrinsic, eraBirth, isSignatureValid } from "./extrinsic.ts";
 import { freeBalance, withdraw } from "./pallets/balances.ts";
 import { feeOf } from "./pallets/payment.ts";
-import { Account, BlockHash, incrementNonce } from "./pallets/system.ts";
+import { Account, BlockHash, incrementNonce, specVersionOf } from "./pallets/system.ts";
 import { isSudo } from "./pallets/utility.ts";
 import { type Hash, NO_WEIGHT, ZERO_HASH } from "./primitives.ts";
 import { describeFailure, dispatch, resolveCall, RuntimeEvent } from "./runtime.ts";
@@ -33,7 +33,7 @@ export function findInvalidity(state: StateReader, parent: BlockId, extrinsic: E
   const genesis = hashOf(0);
   const birth = era ? hashOf(eraBirth(era, blockNumber)) : genesis;
   if (birth === ZERO_HASH) return "Transaction has an ancient birth block";
-  if (!isSignatureValid(extrinsic, genesis, birth)) return "Transaction has a bad signature";
+  if (!isSignatureValid(extrinsic, specVersionOf(state), genesis, birth)) return "Transaction has a bad signature";
   if (nonce < Account.get(state, signer).nonce) return "Transaction is outdated";
   const { call, pallet, name, args } = resolveCall(extrinsic.call);
   if (call.pays && freeBalance(state, signer) < feeInAll(extrinsic, tip)) return "Inability to pay some fees (e.g. account balance too low)";

@@ -8,7 +8,7 @@ import type { CallValue } from "./declare.ts";
 import { type Account, type Hash, hashHex, MultiAddress, MultiSignature } from "./primitives.ts";
 import { RuntimeCall } from "./runtime.ts";
 import { Bytes, compact, DecodeError, decodeAll, Input, U32, U64, U8, type Value } from "./scale.ts";
-import { RUNTIME_VERSION } from "./version.ts";
+import { runtimeVersion } from "./version.ts";
 
 const VERSION = 4;
 const SIGNED = 0x80;
@@ -61,13 +61,14 @@ export function encodeInherent(call: CallValue): Uint8Array {
 /**
  * Whether the signature is the signer's over exactly this call on this chain, at this runtime version.
  *
+ * @param specVersion The runtime's.
  * @param genesis The chain's genesis hash.
  * @param birth Hash of the era's first block; the genesis hash if immortal.
  */
-export function isSignatureValid({ signed }: Extrinsic, genesis: Hash, birth: Hash): boolean {
+export function isSignatureValid({ signed }: Extrinsic, specVersion: number, genesis: Hash, birth: Hash): boolean {
   const payload = concat(
     signed.callBytes, signed.extra,
-    u32le(RUNTIME_VERSION.spec_version), u32le(RUNTIME_VERSION.transaction_version), fromHex(genesis), fromHex(birth), u8(0),
+    u32le(specVersion), u32le(runtimeVersion(specVersion).transaction_version), fromHex(genesis), fromHex(birth), u8(0),
   );
   const message = payload.length > PAYLOAD_MAX ? blake2AsU8a(payload, 256) : payload;
   const publicKey = fromHex(signed.signer);

@@ -1,13 +1,16 @@
 /** Block 0: who has money, who is sudo, and if asked for a subnet that is ready to work on. */
 import { type Ss58 } from "../../core/mod.ts";
+import { installBeacon } from "./drand.ts";
 import { endow } from "./pallets/balances.ts";
 import * as items from "./pallets/subtensor/storage.ts";
 import { creditStake } from "./pallets/subtensor/stake.ts";
 import { grantPermits } from "./pallets/subtensor/step.ts";
 import { addNeuron, associate, createSubnet, ROOT_NETUID } from "./pallets/subtensor/subnets.ts";
+import { setSpecVersion } from "./pallets/system.ts";
 import { SudoKey } from "./pallets/utility.ts";
 import { type Account, accountOf, ZERO_ACCOUNT } from "./primitives.ts";
 import { State } from "./state.ts";
+import { SPEC_VERSION } from "./version.ts";
 
 /** A neuron that is there from the beginning. */
 export type GenesisNeuron = {
@@ -33,6 +36,8 @@ export type GenesisSubnet = {
   weightsSetRateLimit?: number;
   /** Blocks between two `serve_axon` of one hotkey; 50 if left out. */
   servingRateLimit?: number;
+  /** Whether weights are committed to and revealed later; off if left out. */
+  isCommitRevealEnabled?: boolean;
 };
 
 export type GenesisOptions = {
@@ -41,6 +46,8 @@ export type GenesisOptions = {
   /** Free balances, rao. //Alice has a million TAO besides. */
   endowments?: readonly { account: Ss58; rao: bigint }[];
   subnet?: GenesisSubnet;
+  /** Version of the runtime; the recorded one if left out. One before it shows fewer calls. */
+  specVersion?: number;
 };
 
 /** //Alice, the sudo key of every development chain. */
@@ -48,9 +55,15 @@ const ALICE = "5GrwvaEF5zXb26Fz9rcQpDWS57CtERHpNehXCPcNoHGKutQY" as Ss58;
 const ALICE_RAO = 1_000_000n * items.TAO;
 const STAKE_THRESHOLD = 1000n * items.TAO;
 
-/** The state before the first block. */
-export function genesisState({ tempoBlocks, endowments = [], subnet }: GenesisOptions): State {
+/**
+ * The state before the first block.
+ *
+ * @param blockMs Time from block to block, in milliseconds.
+ */
+export function genesisState({ tempoBlocks, endowments = [], subnet, specVersion = SPEC_VERSION }: GenesisOptions, blockMs: number): State {
   const state = new State();
+  setSpecVersion(state, specVersion);
+  installBeacon(state, blockMs);
   const alice = accountOf(ALICE);
   SudoKey.set(state, [], alice);
   endow(state, alice, ALICE_RAO);
@@ -74,6 +87,7 @@ function addSubnet(state: State, subnet: GenesisSubnet, tempoBlocks: number): vo
   items.StakeThreshold.set(state, [], subnet.stakeThreshold ?? STAKE_THRESHOLD);
   items.WeightsSetRateLimit.set(state, [netuid], BigInt(subnet.weightsSetRateLimit ?? tempoBlocks));
   items.ServingRateLimit.set(state, [netuid], BigInt(subnet.servingRateLimit ?? 50));
+  items.CommitRevealWeightsEnabled.set(state, [netuid], subnet.isCommitRevealEnabled ?? false);
   if (subnet.maxAllowedValidators !== undefined) items.MaxAllowedValidators.set(state, [netuid], subnet.maxAllowedValidators);
   if (subnet.maxAllowedUids !== undefined) items.MaxAllowedUids.set(state, [netuid], subnet.maxAllowedUids);
   for (const { hotkey, coldkey, stake } of neurons) {

@@ -8,6 +8,7 @@ import { callsOf, errorsOf, eventsOf, PALLETS, RuntimeCall, RuntimeError, Runtim
 import { type Codec, struct } from "./scale.ts";
 import { SIGNED_EXTENSIONS, SignedExtra, UncheckedExtrinsic } from "./signed_extensions.ts";
 import { TypeTable } from "./type_table.ts";
+import { isDeclared } from "./version.ts";
 
 /** `meta`, in front of every metadata. */
 const MAGIC = utf8("meta");
@@ -32,7 +33,7 @@ export function encodeMetadata(version: number, settings: ChainSettings): Uint8A
           custom: { map: {} },
         };
   const registry = new TypeRegistry();
-  const encoded = registry.createType(`MetadataV${version}`, { lookup: { types: table.portable() }, pallets, ...rest });
+  const encoded = registry.createType(`MetadataV${version}`, { lookup: { types: table.portable().map((entry) => withoutNewer(entry, settings.specVersion)) }, pallets, ...rest });
   return concat(MAGIC, u8(version), encoded.toU8a());
 }
 
@@ -46,7 +47,7 @@ function palletEntry(table: TypeTable, pallet: Pallet, settings: ChainSettings, 
   return {
     name: pallet.name,
     index: pallet.index,
-    storage: pallet.storage.length === 0 ? null : { prefix: pallet.name, items: pallet.storage.map((item) => storageEntry(table, item)) },
+    storage: pallet.storage.length === 0 ? null : { prefix: pallet.name, items: pallet.storage.filter(({ name }) => isDeclared(name, settings.specVersion)).map((item) => storageEntry(table, item)) },
     calls: typed(callsOf(pallet)),
     events: typed(eventsOf(pallet)),
     errors: typed(errorsOf(pallet)),
@@ -58,6 +59,14 @@ function palletEntry(table: TypeTable, pallet: Pallet, settings: ChainSettings, 
     })),
     ...(version === 15 ? { docs: [] } : {}),
   };
+}
+
+/** A type as a runtime of this version declares it: an older one has fewer calls. */
+function withoutNewer<T extends { type: { path: string[]; def: Record<string, unknown> } }>(entry: T, specVersion: number): T {
+  const { path, def } = entry.type;
+  const { variants } = (def["Variant"] ?? {}) as { variants?: { name: string }[] };
+  if (path.at(-1) !== "Call" || !variants) return entry;
+  return { ...entry, type: { ...entry.type, def: { Variant: { variants: variants.filter(({ name }) => isDeclared(name, specVersion)) } } } };
 }
 
 function storageEntry(table: TypeTable, item: StorageItem) {

@@ -3,13 +3,14 @@
  * validators and newcomers use. Unmodified clients connect to it over WebSocket as to any other.
  *
  * Real: metadata, SCALE, signatures, nonces, mortality, events, errors, epochs. Not real: tries and proofs, finality
- * by vote, weights of calls, alpha pools, commit-reveal. State is in memory and gone when the chain stops.
+ * by vote, weights of calls, alpha pools, the drand network (`drand.ts` stands in for it). State is in memory and gone when the chain stops.
  */
 import { cryptoWaitReady } from "@polkadot/util-crypto";
 import { assertInteger, type Clock, systemClock, type Ss58 } from "../../core/mod.ts";
 import { Blocks } from "./blocks.ts";
 import { type GenesisOptions, genesisState } from "./genesis.ts";
 import * as items from "./pallets/subtensor/storage.ts";
+import { specVersionOf } from "./pallets/system.ts";
 import { addressOf } from "./primitives.ts";
 import { rpcMethods } from "./rpc.ts";
 import { serveRpc } from "./server.ts";
@@ -52,6 +53,10 @@ export type DevnetChain = {
   neurons(netuid: number): NeuronView[];
   /** Epochs the subnet has had. */
   epochCount(netuid: number): number;
+  /** Lets the next block bring another runtime: the next version, or the one given. */
+  upgradeRuntime(specVersion?: number): void;
+  /** Ends every connection, as a node does that is started again; new ones are taken at once. */
+  dropConnections(): void;
   stop(): Promise<void>;
 };
 
@@ -67,14 +72,17 @@ export async function startChain(options: ChainOptions): Promise<DevnetChain> {
   assertInteger(options.blockMs, 20, 60_000, "blockMs");
   await cryptoWaitReady();
   const { blockMs, clock = systemClock } = options;
-  const blocks = new Blocks(genesisState(options), blockMs);
+  const blocks = new Blocks(genesisState(options, blockMs), blockMs);
   const server = serveRpc(rpcMethods(blocks), options.port ?? 0);
 
+  /** The runtime that the next block brings. */
+  let upgradeTo: number | null = null;
   /** Time of the head's slot. */
   let slotMs = Math.floor(clock.now() / blockMs) * blockMs;
   const produceNext = () => {
     slotMs += blockMs;
-    blocks.produce(slotMs);
+    blocks.produce(slotMs, upgradeTo);
+    upgradeTo = null;
   };
   const stopped = new AbortController();
   if (options.sealing !== "manual") void seal();
@@ -104,6 +112,8 @@ export async function startChain(options: ChainOptions): Promise<DevnetChain> {
     },
     neurons: (netuid) => neuronViews(blocks, netuid),
     epochCount: (netuid) => Number(items.SubnetEpochIndex.get(blocks.state, netuid)),
+    upgradeRuntime: (specVersion = specVersionOf(blocks.state) + 1) => void (upgradeTo = specVersion),
+    dropConnections: () => server.dropConnections(),
     async stop() {
       stopped.abort();
       await server.stop();

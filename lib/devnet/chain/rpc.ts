@@ -5,10 +5,12 @@ import type { Block, Blocks } from "./blocks.ts";
 import { partialFee } from "./executive.ts";
 import { decodeExtrinsic, type Extrinsic } from "./extrinsic.ts";
 import { encodeMetadata } from "./metadata.ts";
+import { specVersionOf } from "./pallets/system.ts";
 import type { Status } from "./pool.ts";
 import { accountOf, type Hash } from "./primitives.ts";
 import { DecodeError } from "./scale.ts";
-import { RUNTIME_VERSION } from "./version.ts";
+import type { StateReader } from "./state.ts";
+import { runtimeVersion } from "./version.ts";
 
 /** What goes wrong with a request, as JSON-RPC reports it. */
 export class RpcError extends Error {
@@ -44,11 +46,13 @@ const PAGE_MAX = 1000;
 
 /** Makes the methods of a chain. */
 export function rpcMethods(blocks: Blocks): ReadonlyMap<string, Method> {
-  const settings = { blockMs: blocks.blockMs };
-  const metadataCache = new Map<number, Uint8Array | null>();
-  const metadata = (version: number) => {
-    if (!metadataCache.has(version) && version < 100) metadataCache.set(version, encodeMetadata(version, settings));
-    return metadataCache.get(version) ?? null;
+  const metadataCache = new Map<string, Uint8Array | null>();
+  /** The metadata of a version, 14 or 15, as the runtime of a state declares it. */
+  const metadataAt = (state: StateReader) => (version: number) => {
+    const specVersion = specVersionOf(state);
+    const key = `${specVersion}:${version}`;
+    if (!metadataCache.has(key) && version < 100) metadataCache.set(key, encodeMetadata(version, { blockMs: blocks.blockMs, specVersion }));
+    return metadataCache.get(key) ?? null;
   };
 
   const blockAt = (at: unknown): Block => {
@@ -71,7 +75,7 @@ export function rpcMethods(blocks: Blocks): ReadonlyMap<string, Method> {
       return () => blocks.listeners.delete(listener);
     });
   const unsubscribe: Method = ([id], session) => session.unsubscribe(String(id));
-  const runtimeVersion = () => runtimeVersionJson;
+  const versionAt: Method = ([at]) => versionJson(specVersionOf(blocks.stateAt(blockAt(at))));
 
   const methods: Record<string, Method> = {
     system_name: () => "btstore devnet",
@@ -96,17 +100,25 @@ export function rpcMethods(blocks: Blocks): ReadonlyMap<string, Method> {
     chain_unsubscribeAllHeads: unsubscribe,
     chain_unsubscribeFinalizedHeads: unsubscribe,
 
-    state_getRuntimeVersion: runtimeVersion,
+    state_getRuntimeVersion: versionAt,
     state_subscribeRuntimeVersion: (_params, session) =>
       session.subscribe("state_runtimeVersion", (notify) => {
-        notify(runtimeVersionJson);
-        return () => {};
+        let told: number | null = null;
+        const listener = () => {
+          const specVersion = specVersionOf(blocks.state);
+          if (specVersion !== told) notify(versionJson(specVersion));
+          told = specVersion;
+        };
+        listener();
+        blocks.listeners.add(listener);
+        return () => blocks.listeners.delete(listener);
       }),
     state_unsubscribeRuntimeVersion: unsubscribe,
-    state_getMetadata: () => prefixed(metadata(14)!),
+    state_getMetadata: ([at]) => prefixed(metadataAt(blocks.stateAt(blockAt(at)))(14)!),
     state_call: ([name, data, at]) => {
       const block = blockAt(at);
-      const context = { state: blocks.stateAt(block), blockNumber: block.header.number, blockMs: blocks.blockMs, metadata };
+      const state = blocks.stateAt(block);
+      const context = { state, blockNumber: block.header.number, blockMs: blocks.blockMs, metadata: metadataAt(state) };
       const result = callApi(context, String(name).slice(0, 128), fromHex(hexParam(data)));
       if (!result) throw new RpcError(4003, "Client error: Execution failed: Exported method is not found");
       return prefixed(result);
@@ -160,7 +172,7 @@ export function rpcMethods(blocks: Blocks): ReadonlyMap<string, Method> {
   };
   methods.chain_getHead = methods.chain_getBlockHash!;
   methods.chain_subscribeNewHead = methods.chain_subscribeNewHeads!;
-  methods.chain_getRuntimeVersion = runtimeVersion;
+  methods.chain_getRuntimeVersion = versionAt;
   methods.rpc_methods = () => ({ methods: Object.keys(methods).sort() });
   return new Map(Object.entries(methods));
 }
@@ -180,17 +192,20 @@ function headerJson(block: Block | null) {
   return { parentHash: `0x${parent_hash}`, number: `0x${number.toString(16)}`, stateRoot: `0x${state_root}`, extrinsicsRoot: `0x${extrinsics_root}`, digest: { logs: [] } };
 }
 
-const runtimeVersionJson = {
-  specName: RUNTIME_VERSION.spec_name,
-  implName: RUNTIME_VERSION.impl_name,
-  authoringVersion: RUNTIME_VERSION.authoring_version,
-  specVersion: RUNTIME_VERSION.spec_version,
-  implVersion: RUNTIME_VERSION.impl_version,
-  apis: RUNTIME_VERSION.apis.map(([id, version]) => [`0x${toHex(id)}`, version]),
-  transactionVersion: RUNTIME_VERSION.transaction_version,
-  systemVersion: RUNTIME_VERSION.system_version,
-  stateVersion: RUNTIME_VERSION.system_version,
-};
+function versionJson(specVersion: number) {
+  const version = runtimeVersion(specVersion);
+  return {
+    specName: version.spec_name,
+    implName: version.impl_name,
+    authoringVersion: version.authoring_version,
+    specVersion: version.spec_version,
+    implVersion: version.impl_version,
+    apis: version.apis.map(([id, number]) => [`0x${toHex(id)}`, number]),
+    transactionVersion: version.transaction_version,
+    systemVersion: version.system_version,
+    stateVersion: version.system_version,
+  };
+}
 
 function parseExtrinsic(param: unknown): Extrinsic {
   const bytes = fromHex(hexParam(param));

@@ -3,6 +3,7 @@ import { type CallValue, type Context, DispatchFailure, type Origin, type Pallet
 import type { DispatchErrorValue } from "./primitives.ts";
 import { adminUtils } from "./pallets/admin.ts";
 import { balances } from "./pallets/balances.ts";
+import { drand } from "./pallets/drand.ts";
 import { transactionPayment } from "./pallets/payment.ts";
 import { subtensor } from "./pallets/subtensor/mod.ts";
 import { systemPallet } from "./pallets/system.ts";
@@ -59,7 +60,7 @@ export const Events = system.events;
 
 /** Every pallet, by index. */
 export const PALLETS: readonly Pallet[] = [
-  system.pallet, timestamp, aura, balances, transactionPayment, subtensor, utilityPallet(RuntimeCall, describeFailure), sudoPallet(RuntimeCall, describeFailure), adminUtils,
+  system.pallet, timestamp, aura, balances, transactionPayment, subtensor, utilityPallet(RuntimeCall, describeFailure), sudoPallet(RuntimeCall, describeFailure), adminUtils, drand,
 ];
 
 const TOKEN_ERRORS = ["FundsUnavailable", "NotExpendable", "BelowMinimum"];

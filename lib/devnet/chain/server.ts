@@ -24,14 +24,14 @@ type Socket = ServerWebSocket<Connection>;
  *
  * @param port 0 for any free one.
  */
-export function serveRpc(methods: ReadonlyMap<string, Method>, port: number): { port: number; stop(): Promise<void> } {
-  let connections = 0;
+export function serveRpc(methods: ReadonlyMap<string, Method>, port: number): { port: number; dropConnections(): void; stop(): Promise<void> } {
+  const sockets = new Set<Socket>();
   let nextSubscription = 1;
   const server = Bun.serve<Connection>({
     hostname: "127.0.0.1",
     port,
     fetch(request, self) {
-      if (connections >= CONNECTIONS_MAX) return new Response("Too many connections\n", { status: 503 });
+      if (sockets.size >= CONNECTIONS_MAX) return new Response("Too many connections\n", { status: 503 });
       if (self.upgrade(request, { data: { subscriptions: new Map() } })) return undefined;
       return new Response("Expected a WebSocket\n", { status: 426, headers: { upgrade: "websocket" } });
     },
@@ -40,11 +40,11 @@ export function serveRpc(methods: ReadonlyMap<string, Method>, port: number): { 
       backpressureLimit: BACKLOG_BYTES_MAX,
       closeOnBackpressureLimit: true,
       idleTimeout: IDLE_SECONDS,
-      open() {
-        connections++;
+      open(socket) {
+        sockets.add(socket);
       },
       close(socket) {
-        connections--;
+        sockets.delete(socket);
         for (const end of socket.data.subscriptions.values()) end();
         socket.data.subscriptions.clear();
       },
@@ -61,7 +61,7 @@ export function serveRpc(methods: ReadonlyMap<string, Method>, port: number): { 
       },
     },
   });
-  return { port: server.port!, stop: () => server.stop(true) };
+  return { port: server.port!, dropConnections: () => sockets.forEach((socket) => socket.terminate()), stop: () => server.stop(true) };
 }
 
 function sessionOf(socket: Socket, send: (text: string) => void, newId: () => string): Session {

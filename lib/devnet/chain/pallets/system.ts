@@ -1,10 +1,10 @@
 /** System: accounts, block numbers and hashes, events. Written mostly by block production (`../blocks.ts`). */
-import { blake2Concat, call, type Context, type Pallet, signer, storageOf, twox64Concat } from "../declare.ts";
+import { blake2Concat, call, type ChainSettings, type Context, type Pallet, signer, storageOf, twox64Concat } from "../declare.ts";
 import { AccountId, DispatchError, DispatchEventInfo, H256, hashHex, ZERO_HASH } from "../primitives.ts";
-import { Bytes, type Codec, enumeration, fixedBytes, struct, Text, tuple, U128, U16, U32, U64, U8, vec } from "../scale.ts";
+import { Bytes, type Codec, compact, enumeration, fixedBytes, struct, Text, tuple, U128, U16, U32, U64, U8, vec } from "../scale.ts";
 import { blake2AsU8a } from "@polkadot/util-crypto";
-import { HISTORY_BLOCKS } from "../state.ts";
-import { RUNTIME_VERSION } from "../version.ts";
+import { HISTORY_BLOCKS, type State, type StateReader } from "../state.ts";
+import { runtimeVersion, SPEC_VERSION } from "../version.ts";
 
 const storage = storageOf("System");
 
@@ -19,6 +19,19 @@ export const BlockNumber = storage.item("Number", [], U32, 0);
 export const BlockHash = storage.item("BlockHash", [twox64Concat(U32)], H256, ZERO_HASH);
 export const ParentHash = storage.item("ParentHash", [], H256, ZERO_HASH);
 export const EventCount = storage.item("EventCount", [], U32, 0);
+
+const LastUpgrade = struct("frame_system::LastRuntimeUpgradeInfo", { spec_version: compact(U32), spec_name: Text });
+const LastRuntimeUpgrade = storage.optional("LastRuntimeUpgrade", [], LastUpgrade);
+
+/** Which runtime a state was made by. */
+export function specVersionOf(state: StateReader): number {
+  return LastRuntimeUpgrade.get(state)?.spec_version ?? SPEC_VERSION;
+}
+
+/** Puts another runtime in force. */
+export function setSpecVersion(state: State, specVersion: number): void {
+  LastRuntimeUpgrade.set(state, [], { spec_version: specVersion, spec_name: runtimeVersion(specVersion).spec_name });
+}
 
 export const RuntimeVersion = struct("sp_version::RuntimeVersion", {
   spec_name: Text, impl_name: Text, authoring_version: U32, spec_version: U32, impl_version: U32,
@@ -48,7 +61,7 @@ export function systemPallet<E>(runtimeEvent: Codec<E>) {
     name: "System",
     crate: "frame_system",
     index: 0,
-    storage: [Account, BlockNumber, BlockHash, ParentHash, events, EventCount],
+    storage: [Account, BlockNumber, BlockHash, ParentHash, events, EventCount, LastRuntimeUpgrade],
     calls: {
       remark: call(0, { remark: Bytes }, (_context, origin) => void signer(origin)),
       remark_with_event: call(7, { remark: Bytes }, (context, origin, { remark }) => {
@@ -66,7 +79,7 @@ export function systemPallet<E>(runtimeEvent: Codec<E>) {
     constants: {
       BlockHashCount: { codec: U32, value: HISTORY_BLOCKS },
       SS58Prefix: { codec: U16, value: 42 },
-      Version: { codec: RuntimeVersion, value: RUNTIME_VERSION },
+      Version: { codec: RuntimeVersion, value: ({ specVersion }: ChainSettings) => runtimeVersion(specVersion) },
     },
   };
   return { pallet, events };

@@ -1,7 +1,8 @@
 /** SubtensorModule: the part of the real pallet that a subnet's miners, validators and newcomers use. */
 import type { Pallet } from "../../declare.ts";
-import { AccountId, AlphaBalance, NetUid, NetUidStorageIndex, TaoBalance } from "../../primitives.ts";
+import { AccountId, AlphaBalance, H256, NetUid, NetUidStorageIndex, TaoBalance } from "../../primitives.ts";
 import { U16, U64 } from "../../scale.ts";
+import { commitCalls } from "./commits.ts";
 import { ERRORS } from "./fail.ts";
 import { servingCalls } from "./serving.ts";
 import { stakeCalls } from "./stake.ts";
@@ -14,7 +15,7 @@ export const subtensor: Pallet = {
   crate: "pallet_subtensor",
   index: 7,
   storage: STORAGE,
-  calls: { ...weightCalls, ...stakeCalls, ...servingCalls, ...subnetCalls },
+  calls: { ...weightCalls, ...commitCalls, ...stakeCalls, ...servingCalls, ...subnetCalls },
   events: {
     NetworkAdded: { index: 0, fields: [NetUid, U16] },
     StakeAdded: { index: 2, fields: [AccountId, AccountId, TaoBalance, AlphaBalance, NetUid, U64] },
@@ -23,7 +24,11 @@ export const subtensor: Pallet = {
     AxonServed: { index: 28, fields: [NetUid, AccountId] },
     PrometheusServed: { index: 29, fields: [NetUid, AccountId] },
     TempoSet: { index: 50, fields: [NetUid, U16] },
+    WeightsCommitted: { index: 83, fields: [AccountId, NetUidStorageIndex, H256] },
+    WeightsRevealed: { index: 84, fields: [AccountId, NetUidStorageIndex, H256] },
     FirstEmissionBlockNumberSet: { index: 93, fields: [NetUid, U64] },
+    TimelockedWeightsCommitted: { index: 105, fields: [AccountId, NetUidStorageIndex, H256, U64] },
+    TimelockedWeightsRevealed: { index: 106, fields: [NetUidStorageIndex, AccountId] },
   },
   errors: ERRORS,
   constants: {

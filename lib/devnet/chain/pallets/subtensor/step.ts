@@ -1,7 +1,9 @@
 /** What every block does to a subnet: prices fall, emission accrues, and when the epoch is due it runs. */
+import type { Context } from "../../declare.ts";
 import { ZERO_ACCOUNT } from "../../primitives.ts";
 import type { State, StateReader } from "../../state.ts";
 import { permitsByStake, runEpoch } from "../../epoch.ts";
+import { revealTimelocked } from "./commits.ts";
 import { creditStake, stakeOf } from "./stake.ts";
 import * as items from "./storage.ts";
 import { decayBurn, networkIds, ROOT_NETUID } from "./subnets.ts";
@@ -13,10 +15,12 @@ const OWNER_CUT = 11_796n;
 const U16_MAX = 65_535;
 
 /** The pallet's work at the start of a block. */
-export function stepSubnets(state: State, block: number): void {
+export function stepSubnets(context: Pick<Context, "state" | "blockNumber" | "emit">): void {
+  const { state, blockNumber: block } = context;
   for (const netuid of networkIds(state)) {
     if (netuid === ROOT_NETUID) continue;
     decayBurn(state, netuid);
+    revealTimelocked(context, netuid);
     const firstEmission = items.FirstEmissionBlockNumber.get(state, netuid);
     if (firstEmission !== null && BigInt(block) >= firstEmission) accrue(state, netuid);
     if (isEpochDue(state, netuid, block)) stepEpoch(state, netuid, block);

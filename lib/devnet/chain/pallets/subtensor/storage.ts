@@ -1,7 +1,7 @@
 /** What SubtensorModule stores, as far as a subnet's miners and validators read it, with the real defaults. */
 import { blake2Concat, identity, storageOf, twox64Concat } from "../../declare.ts";
-import { AccountId, AlphaBalance, AxonInfo, MechId, NetUid, NetUidStorageIndex, PrometheusInfo, TaoBalance, ZERO_ACCOUNT } from "../../primitives.ts";
-import { Bool, tuple, U16, U64, vec } from "../../scale.ts";
+import { AccountId, AlphaBalance, AxonInfo, H256, MechId, NetUid, NetUidStorageIndex, PrometheusInfo, TaoBalance, ZERO_ACCOUNT } from "../../primitives.ts";
+import { Bool, Bytes, tuple, U16, U64, vec } from "../../scale.ts";
 
 const storage = storageOf("SubtensorModule");
 const perSubnet = [identity(NetUid)] as const;
@@ -84,6 +84,15 @@ const uidValues = vec(tuple(U16, U16));
 export const Weights = storage.item("Weights", [identity(NetUidStorageIndex), identity(U16)], uidValues, []);
 export const Bonds = storage.item("Bonds", [identity(NetUidStorageIndex), identity(U16)], uidValues, []);
 
+// Commit-reveal: by hash, per hotkey; timelocked, per epoch of the commit.
+const waitingCommits = vec(tuple(H256, U64, U64, U64));
+/** Of a commit by hash: the hash, its block, and the first and last block at which it may be revealed as foreseen then. */
+export const WeightCommits = storage.optional("WeightCommits", [twox64Concat(NetUidStorageIndex), twox64Concat(AccountId)], waitingCommits);
+const timelockedCommits = vec(tuple(AccountId, U64, Bytes, U64));
+/** Of a timelocked commit: who, its block, the bytes, the round. */
+export const TimelockedWeightCommits = storage.item("TimelockedWeightCommits", [twox64Concat(NetUidStorageIndex), twox64Concat(U64)], timelockedCommits, []);
+export const CommitRevealWeightsVersion = storage.item("CommitRevealWeightsVersion", [], U16, 4);
+
 /** Every item, for the metadata. */
 export const STORAGE = [
   TaoWeight, StakeThreshold, AdminFreezeWindow, TotalNetworks, TotalStake, NetworkRateLimit, NetworkMinLockCost, NetworkLastLockCost,
@@ -93,5 +102,5 @@ export const STORAGE = [
   MechanismCountCurrent, Burn, MinBurn, MaxBurn, PendingServerEmission, PendingValidatorEmission, PendingOwnerCut, LastEpochBlock, PendingEpochAt,
   SubnetEpochIndex, Tempo, BlocksSinceLastStep, LastMechansimStepBlock, Owner, OwnedHotkeys, TotalHotkeyAlpha, IsNetworkMember, Keys, Uids,
   BlockAtRegistration, Axons, Prometheus, Active, ValidatorPermit, Consensus, Dividends, ValidatorTrust, Emission, Incentive, LastUpdate, Weights,
-  Bonds,
+  Bonds, WeightCommits, TimelockedWeightCommits, CommitRevealWeightsVersion,
 ];

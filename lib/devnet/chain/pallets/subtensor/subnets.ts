@@ -1,6 +1,7 @@
 /** Subnets and who is on them: creation, start, registration and eviction. */
 import { call, type Context, type Origin, signer } from "../../declare.ts";
 import { type Account, AccountId, NetUid, ZERO_ACCOUNT } from "../../primitives.ts";
+import { U64 } from "../../scale.ts";
 import type { State, StateReader } from "../../state.ts";
 import { EXISTENTIAL_DEPOSIT, freeBalance, withdraw } from "../balances.ts";
 import { fail } from "./fail.ts";
@@ -19,7 +20,7 @@ const BURN_HALF_LIFE_BLOCKS = 360;
 const BURN_DECAY_SCALE = 1n << 40n;
 const BURN_DECAY = BigInt(Math.round(2 ** (-1 / BURN_HALF_LIFE_BLOCKS) * Number(BURN_DECAY_SCALE)));
 
-/** Makes an empty subnet with the settings of a new one (facts 4.2); commit-reveal is off, since no drand pulse reaches this chain. */
+/** Makes an empty subnet with the settings of a new one (facts 4.2); commit-reveal is off, as on a local network, where no drand pulse arrives. */
 export function createSubnet(state: State, netuid: number, owner: Account, ownerHotkey: Account, block: number): void {
   items.NetworksAdded.set(state, [netuid], true);
   items.TotalNetworks.set(state, [], items.TotalNetworks.get(state) + 1);
@@ -166,7 +167,7 @@ function startCall(context: Context, origin: Origin, netuid: number): void {
   context.emit("SubtensorModule", "FirstEmissionBlockNumberSet", [netuid, BigInt(blockNumber) + 1n]);
 }
 
-function burnedRegister(context: Context, origin: Origin, netuid: number, hotkey: Account): void {
+function burnedRegister(context: Context, origin: Origin, netuid: number, hotkey: Account, limit: bigint | null): void {
   const { state, blockNumber } = context;
   const coldkey = signer(origin);
   if (netuid === ROOT_NETUID) throw fail("RegistrationNotPermittedOnRootSubnet");
@@ -174,6 +175,7 @@ function burnedRegister(context: Context, origin: Origin, netuid: number, hotkey
   if (!items.NetworkRegistrationAllowed.get(state, netuid)) throw fail("SubNetRegistrationDisabled");
   if (items.Uids.has(state, netuid, hotkey)) throw fail("HotKeyAlreadyRegisteredInSubNet");
   const burn = items.Burn.get(state, netuid);
+  if (limit !== null && burn > limit) throw fail("RegistrationPriceLimitExceeded");
   if (freeBalance(state, coldkey) < burn + EXISTENTIAL_DEPOSIT) throw fail("NotEnoughBalanceToStake");
   if (items.MaxAllowedUids.get(state, netuid) === 0) throw fail("NoNeuronIdAvailable");
   associate(state, hotkey, coldkey);
@@ -186,9 +188,13 @@ function burnedRegister(context: Context, origin: Origin, netuid: number, hotkey
 }
 
 export const subnetCalls = {
-  burned_register: call(7, { netuid: NetUid, hotkey: AccountId }, (context, origin, { netuid, hotkey }) => burnedRegister(context, origin, netuid, hotkey)),
+  burned_register: call(7, { netuid: NetUid, hotkey: AccountId }, (context, origin, { netuid, hotkey }) => burnedRegister(context, origin, netuid, hotkey, null)),
   register_network: call(59, { hotkey: AccountId }, (context, origin, { hotkey }) => registerNetwork(context, origin, hotkey), {
     precheck: (state, block) => (passesNetworkRateLimit(state, block) ? null : RATE_LIMIT_EXCEEDED),
   }),
+  // Newer than spec 393 (`test/devnet/newer.ts`).
+  register_limit: call(134, { netuid: NetUid, hotkey: AccountId, limit_price: U64 }, (context, origin, { netuid, hotkey, limit_price }) =>
+    burnedRegister(context, origin, netuid, hotkey, limit_price),
+  ),
   start_call: call(92, { netuid: NetUid }, (context, origin, { netuid }) => startCall(context, origin, netuid)),
 };

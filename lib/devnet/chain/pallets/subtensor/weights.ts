@@ -1,4 +1,4 @@
-/** Setting weights directly: the checks in the real order (facts 3.10). Commit-reveal has its flag but no calls here. */
+/** Setting weights: the checks in the real order (facts 3.10), for those set directly and those that a commit reveals. */
 import { call, type Context, signer } from "../../declare.ts";
 import { type Account, MechId, NetUid } from "../../primitives.ts";
 import { U16, U64, vec } from "../../scale.ts";
@@ -8,20 +8,31 @@ import { stakeOf } from "./stake.ts";
 import * as items from "./storage.ts";
 
 /** Custom pool error StakeAmountTooLow: the signer's stake is under the threshold. */
-const STAKE_AMOUNT_TOO_LOW = 1;
+export const STAKE_AMOUNT_TOO_LOW = 1;
 const U16_MAX = 65_535;
 /** The first storage index of mechanism m is m × this. */
-const MAIN_MECHANISM = 0;
+export const MAIN_MECHANISM = 0;
 
-type WeightArgs = { netuid: number; dests: number[]; weights: number[]; version_key: bigint };
+export type WeightArgs = { netuid: number; dests: number[]; weights: number[]; version_key: bigint };
 
-function hasStakeToSetWeights(state: StateReader, netuid: number, hotkey: Account): boolean {
+export function hasStakeToSetWeights(state: StateReader, netuid: number, hotkey: Account): boolean {
   return items.SubnetOwnerHotkey.get(state, netuid) === hotkey || stakeOf(state, netuid, hotkey).total >= items.StakeThreshold.get(state);
 }
 
-function setWeights(context: Context, hotkey: Account, mechanism: number, { netuid, dests, weights, version_key }: WeightArgs): void {
+function setWeights(context: Context, hotkey: Account, mechanism: number, args: WeightArgs): void {
+  if (items.CommitRevealWeightsEnabled.get(context.state, args.netuid)) throw fail("CommitRevealEnabled");
+  applyWeights(context, hotkey, mechanism, args, false);
+}
+
+/**
+ * Checks weights and puts them in force.
+ *
+ * @param isRevealed From a commit, whose rate was limited when it was made.
+ * @throws {DispatchFailure} What is wrong with them.
+ */
+export function applyWeights(context: Pick<Context, "state" | "blockNumber" | "emit">, hotkey: Account, mechanism: number, args: WeightArgs, isRevealed: boolean): void {
+  const { netuid, dests, weights, version_key } = args;
   const { state, blockNumber } = context;
-  if (items.CommitRevealWeightsEnabled.get(state, netuid)) throw fail("CommitRevealEnabled");
   if (dests.length !== weights.length) throw fail("WeightVecNotEqualSize");
   if (!items.NetworksAdded.get(state, netuid) || mechanism !== MAIN_MECHANISM) throw fail("MechanismDoesNotExist");
   const count = items.SubnetworkN.get(state, netuid);
@@ -33,7 +44,7 @@ function setWeights(context: Context, hotkey: Account, mechanism: number, { netu
   if (versionKey !== 0n && version_key < versionKey) throw fail("IncorrectWeightVersionKey");
   const lastUpdate = items.LastUpdate.get(state, netuid);
   const last = lastUpdate[uid]!;
-  if (last > 0n && BigInt(blockNumber) - last < items.WeightsSetRateLimit.get(state, netuid)) throw fail("SettingWeightsTooFast");
+  if (!isRevealed && last > 0n && BigInt(blockNumber) - last < items.WeightsSetRateLimit.get(state, netuid)) throw fail("SettingWeightsTooFast");
   const isSelfWeight = dests.length === 1 && dests[0] === uid;
   if (!isSelfWeight && !items.ValidatorPermit.get(state, netuid)[uid]) throw fail("NeuronNoValidatorPermit");
   if (new Set(dests).size !== dests.length) throw fail("DuplicateUids");
@@ -43,7 +54,7 @@ function setWeights(context: Context, hotkey: Account, mechanism: number, { netu
   const largest = Math.max(0, ...weights);
   const scaled = largest === 0 ? weights : weights.map((weight) => Math.round((weight * U16_MAX) / largest));
   items.Weights.set(state, [netuid, uid], dests.map((to, i) => [to, scaled[i]!]));
-  items.LastUpdate.set(state, [netuid], lastUpdate.with(uid, BigInt(blockNumber)));
+  if (!isRevealed) items.LastUpdate.set(state, [netuid], lastUpdate.with(uid, BigInt(blockNumber)));
   context.emit("SubtensorModule", "WeightsSet", [netuid, uid]);
 }
 
