@@ -5,7 +5,7 @@
  * checks is here and the same for both (DESIGN section 7): shape, size, receiver, freshness, who, rate, signature,
  * replay, then work. All up to the rate read headers only; a stranger never makes us read a body, hash or verify
  * anything. Counters that a lie about one's hotkey could use up (its bucket, its share of the replay store, its requests
- * at work) are touched only after the signature verified; before that only the caller's address is counted.
+ * at work) are touched only after the signature verified; before that only the caller's address is counted (`guard.ts`).
  *
  * Once a caller is authenticated every answer is signed, refusals included, but for 401: a replayed request is not its.
  */
@@ -15,6 +15,8 @@ import type { Hotkey } from "../wallet/mod.ts";
 import { readBody } from "./body.ts";
 import { signResponse } from "./btauth.ts";
 import type { HeaderReader } from "./btauth.ts";
+import { Guard, originOf } from "./guard.ts";
+import type { Origin } from "./guard.ts";
 import { legacyAt } from "./legacy.ts";
 import { legacyDialect } from "./legacy_axon.ts";
 import type { LegacyRoutes } from "./legacy_axon.ts";
@@ -91,12 +93,11 @@ class Axon {
   readonly #native: ReturnType<typeof nativeDialect>;
   readonly #legacy: ReturnType<typeof legacyDialect>;
   readonly #replay: ReplayStore;
-  readonly #addressBuckets: TokenBuckets;
+  readonly #guard: Guard;
   readonly #hotkeyBuckets: TokenBuckets;
   readonly #refusalBuckets: TokenBuckets;
-  readonly #openPerAddress = new OpenCounts();
   readonly #workPerHotkey = new OpenCounts();
-  #openCount = 0;
+  #workCount = 0;
 
   constructor(options: AxonOptions) {
     this.#options = options;
@@ -109,36 +110,32 @@ class Axon {
     this.#replay = notBeforeMs === undefined
       ? openReplayStore(bounds, nonceFile, performance.timeOrigin, clock.now(), clock.monotonic())
       : new ReplayStore(bounds, notBeforeMs);
-    this.#addressBuckets = new TokenBuckets(bucketsMax);
+    this.#guard = new Guard(this.#limits);
     this.#hotkeyBuckets = new TokenBuckets(bucketsMax);
     this.#refusalBuckets = new TokenBuckets(bucketsMax);
   }
 
   async answer(request: Request, address: string): Promise<Response> {
-    if (this.#openCount >= this.#limits.openMax) return refuse(new Refusal("Busy", 1));
-    this.#openCount++;
     try {
-      return await this.#route(request, bucketKey(address));
+      return await this.#route(request, originOf(address));
     } catch (error) {
       this.#logFailure("Answering a request failed", error);
       return refuse(new Refusal("Failed"));
-    } finally {
-      this.#openCount--;
     }
   }
 
-  async #route(request: Request, addressKey: string): Promise<Response> {
+  async #route(request: Request, origin: Origin): Promise<Response> {
     const target = targetOfUrl(request.url);
     const name = synapseAt(target);
-    if (name !== null && this.#options.routes[name]) return this.#admit(this.#native, name, target, request, addressKey);
+    if (name !== null && this.#options.routes[name]) return this.#admit(this.#native, name, target, request, origin);
     const legacyName = legacyAt(target);
-    if (legacyName !== null && this.#options.legacyRoutes?.[legacyName]) return this.#admit(this.#legacy, legacyName, target, request, addressKey);
+    if (legacyName !== null && this.#options.legacyRoutes?.[legacyName]) return this.#admit(this.#legacy, legacyName, target, request, origin);
     return refuse(new Refusal(outdatedBy(target) ?? "NotFound"));
   }
 
   /** The checks that need headers only. */
   async #admit<Name extends MessageName, Auth extends Claim, Message extends object>(
-    dialect: Dialect<Name, Auth, Message>, name: Name, target: string, request: Request, addressKey: string,
+    dialect: Dialect<Name, Auth, Message>, name: Name, target: string, request: Request, origin: Origin,
   ): Promise<Response> {
     const limits = this.#limits;
     const refuseAs = (refusal: RefusalName | Refusal) => refuseIn(dialect, name, typeof refusal === "string" ? new Refusal(refusal) : refusal);
@@ -162,9 +159,8 @@ class Axon {
 
     const rate = this.#rateOf(auth.sender, name);
     const nowMs = this.#options.clock.monotonic();
-    if (!this.#addressBuckets.take(addressKey, limits.addressRate, nowMs)) {
-      return refuseAs(new Refusal("TooManyRequests", this.#addressBuckets.retryAfterSeconds(addressKey, limits.addressRate, nowMs)));
-    }
+    const refusal = this.#guard.admit(origin, nowMs);
+    if (refusal) return refuseAs(refusal);
     // A hotkey that used up its tokens and its signed refusals gets unsigned ones. Lies about a hotkey spend neither.
     const key = `${auth.sender} ${name}`;
     const isSpent = !this.#hotkeyBuckets.hasToken(key, rate, nowMs) && !this.#refusalBuckets.hasToken(key, limits.refusalRate, nowMs);
@@ -172,28 +168,32 @@ class Axon {
     // A pair that was accepted can only be refused again: no need to verify it first.
     if (this.#replay.has(auth.sender, auth.nonce)) return refuseAs("ReplayedRequest");
 
-    if (!this.#openPerAddress.enter(addressKey, limits.openPerAddressMax)) return refuseAs(new Refusal("Busy", 1));
+    const intake = this.#guard.mayVerify(origin, nowMs) ? this.#guard.enter(origin, nowMs) : null;
+    if (intake === null) return refuseAs(new Refusal("Busy", 1));
     let body: Uint8Array | RefusalName;
     try {
-      body = await readBody(request, length, limits.bodyMs, this.#options.clock);
+      body = await readBody(request, length, limits.bodyMs + (1000 * length) / limits.bodyBytesPerSecondMin, this.#options.clock, intake);
     } finally {
-      this.#openPerAddress.leave(addressKey);
+      this.#guard.leave(origin, intake);
     }
     if (typeof body === "string") return refuseAs(body);
 
+    // Others may have used up the budget for forgeries while the body came in.
+    const provenMs = this.#options.clock.monotonic();
+    if (!this.#guard.mayVerify(origin, provenMs)) return refuseAs(new Refusal("Busy", 1));
     const message = dialect.prove(auth, name, target, body);
     if (typeof message === "string") {
-      this.#addressBuckets.charge(addressKey, limits.addressRate, this.#options.clock.monotonic(), limits.badSignatureTokens);
+      this.#guard.onForgery(origin, provenMs);
       return refuseAs(message);
     }
-    return this.#answerKnown(dialect, auth, name, message, rate);
+    return this.#answerKnown(dialect, auth, name, message, rate, origin);
   }
 
   /** Replay and work; from here on the caller is who it says. */
   async #answerKnown<Name extends MessageName, Auth extends Claim, Message extends object>(
-    dialect: Dialect<Name, Auth, Message>, auth: Auth, name: Name, message: Message, rate: Rate,
+    dialect: Dialect<Name, Auth, Message>, auth: Auth, name: Name, message: Message, rate: Rate, origin: Origin,
   ): Promise<Response> {
-    const { refusalRate, workPerHotkeyMax } = this.#limits;
+    const { refusalRate, workMax, workPerHotkeyMax } = this.#limits;
     const nowMs = this.#options.clock.monotonic();
     const recorded = this.#replay.record(auth.sender, auth.nonce, nowMs);
     if (recorded === "replayed") return refuseIn(dialect, name, new Refusal("ReplayedRequest"));
@@ -204,10 +204,13 @@ class Axon {
       this.#refusalBuckets.take(key, refusalRate, nowMs);
       return this.#sign(dialect, auth, name, new Refusal("TooManyRequests", this.#hotkeyBuckets.retryAfterSeconds(key, rate, nowMs)));
     }
-    if (!this.#workPerHotkey.enter(auth.sender, workPerHotkeyMax)) return this.#sign(dialect, auth, name, new Refusal("Busy", 1));
+    this.#guard.onProof(origin, nowMs);
+    if (this.#workCount >= workMax || !this.#workPerHotkey.enter(auth.sender, workPerHotkeyMax)) return this.#sign(dialect, auth, name, new Refusal("Busy", 1));
+    this.#workCount++;
     try {
       return this.#sign(dialect, auth, name, await this.#work(name, () => dialect.serve(auth, name, message)));
     } finally {
+      this.#workCount--;
       this.#workPerHotkey.leave(auth.sender);
     }
   }
@@ -289,16 +292,4 @@ function headerBytes(headers: Headers): number {
   let bytes = 0;
   for (const [name, value] of headers) bytes += name.length + value.length;
   return bytes;
-}
-
-/** An address's bucket: IPv4 as it is, also where it comes mapped into IPv6; of IPv6 the /64 that one subscriber has. */
-export function bucketKey(address: string): string {
-  const mapped = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(address);
-  if (mapped) return mapped[1]!;
-  if (!address.includes(":")) return address;
-  const [left = "", right] = (address.split("%")[0] ?? "").split("::");
-  const head = left === "" ? [] : left.split(":");
-  const tail = right === undefined || right === "" ? [] : right.split(":");
-  const zeros = right === undefined ? 0 : Math.max(0, 8 - head.length - tail.length);
-  return [...head, ...Array<string>(zeros).fill("0"), ...tail].slice(0, 4).join(":");
 }

@@ -7,13 +7,13 @@ import type { RefusalName } from "./synapse.ts";
  *
  * @param length What Content-Length announced; within the message's bound. No more is ever held.
  * @param bodyMs For all of it to come in, in milliseconds.
+ * @param cut Aborting it ends the wait at once; it is aborted in any case when this is over.
  * @returns The bytes, or why the request must be refused.
  */
-export async function readBody(request: Request, length: number, bodyMs: number, clock: Clock): Promise<Uint8Array | RefusalName> {
+export async function readBody(request: Request, length: number, bodyMs: number, clock: Clock, cut: AbortController): Promise<Uint8Array | RefusalName> {
   if (request.body === null) return length === 0 ? new Uint8Array(0) : "MalformedRequest";
   const reader = request.body.getReader();
-  const timer = new AbortController();
-  const slow = clock.sleep(bodyMs, timer.signal).then(
+  const slow = clock.sleep(bodyMs, cut.signal).then(
     () => "SlowBody" as const,
     () => "SlowBody" as const,
   );
@@ -32,7 +32,7 @@ export async function readBody(request: Request, length: number, bodyMs: number,
     // The peer hung up or broke the transfer coding: nobody reads this answer.
     return "MalformedRequest";
   } finally {
-    timer.abort();
+    cut.abort();
     reader.cancel().catch(() => {});
   }
 }

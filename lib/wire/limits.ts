@@ -31,18 +31,27 @@ export type WireLimits = {
   readonly headerBytesMax: number;
   /** Per address (IPv6: per /64), spent before the signature is looked at. */
   readonly addressRate: Rate;
-  /** Tokens of the address bucket that a wrong signature costs: it made us compute for a millisecond or two. */
+  /** Per /48 of IPv6, beside it. */
+  readonly networkRate: Rate;
+  /** Tokens of both buckets that a wrong signature costs: it made us compute for a millisecond or two. */
   readonly badSignatureTokens: number;
+  /** Wrong signatures in all, from addresses without precedence: 50 in a second take 4 % of one core. */
+  readonly forgeryRate: Rate;
+  /** For how long an address has precedence after a hotkey authenticated from there, in milliseconds. Validators ping every half minute. */
+  readonly knownMs: number;
   /** Signed refusals per hotkey; beyond them a refusal is unsigned and costs no cryptography. */
   readonly refusalRate: Rate;
   /** Addresses with a bucket, at most. Beyond, those that were idle longest begin anew. */
   readonly bucketsMax: number;
-  /** Requests in hand at once: in all, per address while the body comes in, and per hotkey at work. */
-  readonly openMax: number;
-  readonly openPerAddressMax: number;
+  /** Bodies coming in at once: in all, and per address. */
+  readonly bodiesMax: number;
+  readonly bodiesPerAddressMax: number;
+  /** Requests at work at once: in all, and per hotkey. */
+  readonly workMax: number;
   readonly workPerHotkeyMax: number;
-  /** For a request's body to come in whole, in milliseconds. */
+  /** For a request's body to come in whole, in milliseconds, and the pace that a longer one must keep. */
   readonly bodyMs: number;
+  readonly bodyBytesPerSecondMin: number;
   /** How long the axon keeps an idle connection, in seconds. Twice the dendrite's, so that the dendrite drops it first. */
   readonly axonIdleSeconds: number;
   /** How long the dendrite keeps an idle connection, in seconds. */
@@ -71,13 +80,18 @@ export const WIRE_LIMITS: WireLimits = {
   },
   headerBytesMax: 8 * KIB,
   addressRate: { perSecond: 100, burst: 200 },
+  networkRate: { perSecond: 400, burst: 800 },
   badSignatureTokens: 10,
+  forgeryRate: { perSecond: 50, burst: 50 },
+  knownMs: 600_000,
   refusalRate: { perSecond: 1, burst: 20 },
   bucketsMax: 65_536,
-  openMax: 4096,
-  openPerAddressMax: 32,
+  bodiesMax: 1024,
+  bodiesPerAddressMax: 32,
+  workMax: 4096,
   workPerHotkeyMax: 8,
-  bodyMs: 5_000,
+  bodyMs: 1_000,
+  bodyBytesPerSecondMin: 16 * KIB,
   axonIdleSeconds: 120,
   dendriteIdleSeconds: 60,
   connectMs: 5_000,

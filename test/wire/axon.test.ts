@@ -236,7 +236,7 @@ describe("createAxon(): bodies as streams", () => {
   });
 
   test("holds no more bodies per address than the table says, and goes on with others", async () => {
-    const { axon, clock } = testAxon({ limits: limitsWith({ openPerAddressMax: 2 }) });
+    const { axon, clock } = testAxon({ limits: limitsWith({ bodiesPerAddressMax: 2 }) });
     const stuck = [1, 2].map(() => axon(streamed(draft("Ping", utf8("ping")), new ReadableStream()), ADDRESS));
     expect(await said(await axon(requestOf(draft("Ping", utf8("x"))), ADDRESS))).toBe("503 Busy");
     expect(await said(await axon(requestOf(draft("Ping", utf8("x"))), "198.51.100.7"))).toBe("200 ok");
@@ -245,13 +245,65 @@ describe("createAxon(): bodies as streams", () => {
     expect(await said(await axon(requestOf(draft("Ping", utf8("x"), validator, nonceAt(5_000))), ADDRESS))).toBe("200 ok");
   });
 
-  test("holds no more requests in all than the table says", async () => {
-    const { axon, clock } = testAxon({ limits: limitsWith({ openMax: 1 }) });
+  test("gives a longer body the time that its length takes", async () => {
+    const { axon, clock } = testAxon();
+    const sent = draft("Ping", new Uint8Array(256));
+    let end = () => {};
+    const body = new ReadableStream({ start: (controller) => void (end = () => (controller.enqueue(sent.body), controller.close())) });
+    const answer = axon(streamed(sent, body), ADDRESS);
+    for (let i = 0; i < 20; i++) await Promise.resolve();
+    clock.advance(1_015);
+    end();
+    expect(await said(await answer)).toBe("200 ok");
+  });
+
+  test("lets stalled bodies of strangers shut out nobody: the oldest makes room", async () => {
+    const { axon, clock } = testAxon({ limits: limitsWith({ bodiesMax: 3 }) });
+    const stuck = [1, 2, 3].map((i) => axon(streamed(draft("Ping", utf8("ping")), new ReadableStream()), `2001:db8:${i}::1`));
+    expect(await said(await axon(requestOf(draft("Ping", utf8("x"))), ADDRESS))).toBe("200 ok");
+    expect(await said(await stuck[0]!)).toBe("408 SlowBody");
+    clock.advance(5_000);
+    expect(await Promise.all(stuck.slice(1).map(async (answer) => said(await answer)))).toEqual(["408 SlowBody", "408 SlowBody"]);
+  });
+
+  test("does not count bodies that are coming in as work", async () => {
+    const { axon, clock } = testAxon({ limits: limitsWith({ workMax: 1 }) });
     const stuck = axon(streamed(draft("Ping", utf8("ping")), new ReadableStream()), ADDRESS);
-    expect(await said(await axon(requestOf(draft("Ping", utf8("x"))), "198.51.100.7"))).toBe("503 Busy");
+    expect(await said(await axon(requestOf(draft("Ping", utf8("x"))), "198.51.100.7"))).toBe("200 ok");
     clock.advance(5_000);
     await stuck;
-    expect(await said(await axon(requestOf(draft("Ping", utf8("x"))), ADDRESS))).toBe("200 ok");
+  });
+});
+
+describe("createAxon(): forgeries", () => {
+  const forged = () => requestOf({ ...draft("Ping", utf8("x")), body: utf8("y") });
+  const honest = () => requestOf(draft("Ping", utf8("x")));
+
+  test("from many addresses cost no more verifications than the table says, and shut out no address that authenticated lately", async () => {
+    const { axon, clock } = testAxon({ limits: limitsWith({ forgeryRate: { perSecond: 1, burst: 3 } }) });
+    expect(await said(await axon(honest(), ADDRESS))).toBe("200 ok");
+    const answers: string[] = [];
+    for (let i = 0; i < 5; i++) answers.push(await said(await axon(forged(), `198.51.100.${i}`)));
+    expect(answers).toEqual([...Array<string>(3).fill("401 BadSignature"), "503 Busy", "503 Busy"]);
+    expect(await said(await axon(honest(), ADDRESS))).toBe("200 ok");
+    expect(await said(await axon(honest(), "203.0.113.9"))).toBe("503 Busy");
+    clock.advance(1_000);
+    expect(await said(await axon(honest(), "203.0.113.9"))).toBe("200 ok");
+  });
+
+  test("that come in together are held to the same budget", async () => {
+    const { axon } = testAxon({ limits: limitsWith({ forgeryRate: { perSecond: 1, burst: 3 } }) });
+    const answers = await Promise.all(Array.from({ length: 8 }, (_, i) => axon(forged(), `198.51.100.${i}`)));
+    expect((await Promise.all(answers.map(said))).sort()).toEqual([...Array<string>(3).fill("401 BadSignature"), ...Array<string>(5).fill("503 Busy")]);
+  });
+
+  test("make a request that was refused for its rate, or replayed, no proof of an address", async () => {
+    const { axon } = testAxon({ rateOf: () => ({ perSecond: 0.1, burst: 1 }), limits: limitsWith({ forgeryRate: { perSecond: 1, burst: 1 } }) });
+    expect(await said(await axon(honest(), ADDRESS))).toBe("200 ok");
+    expect(await said(await axon(honest(), "203.0.113.9"))).toBe("429 TooManyRequests");
+    expect(await said(await axon(forged(), "198.51.100.1"))).toBe("401 BadSignature");
+    expect(await said(await axon(honest(), "203.0.113.9"))).toBe("503 Busy");
+    expect(await said(await axon(honest(), ADDRESS))).toBe("429 TooManyRequests");
   });
 });
 

@@ -1,5 +1,4 @@
 import { describe, expect, test } from "bun:test";
-import { bucketKey } from "../../lib/wire/axon.ts";
 import { LEGACY_NAMES } from "../../lib/wire/legacy.ts";
 import { OpenCounts, TokenBuckets, WIRE_LIMITS } from "../../lib/wire/limits.ts";
 import { SYNAPSE_NAMES } from "../../lib/wire/synapse.ts";
@@ -58,17 +57,5 @@ describe("OpenCounts", () => {
     expect([counts.enter("a", 2), counts.enter("a", 2), counts.enter("a", 2), counts.enter("b", 2)]).toEqual([true, true, false, true]);
     counts.leave("a");
     expect([counts.enter("a", 2), counts.enter("a", 2)]).toEqual([true, false]);
-  });
-});
-
-describe("bucketKey()", () => {
-  test("gives an IPv4 address one bucket however it is written, and an IPv6 /64 one", () => {
-    expect(bucketKey("10.1.2.3")).toBe("10.1.2.3");
-    expect(bucketKey("::ffff:10.1.2.3")).toBe("10.1.2.3");
-    expect(bucketKey("2001:db8:1:2:3:4:5:6")).toBe("2001:db8:1:2");
-    expect(bucketKey("2001:db8:1:2::9")).toBe("2001:db8:1:2");
-    expect(bucketKey("2001:db8::9")).toBe("2001:db8:0:0");
-    expect(bucketKey("fe80::1%eth0")).toBe("fe80:0:0:0");
-    expect(bucketKey("::1")).toBe("0:0:0:0");
   });
 });
