@@ -1,5 +1,6 @@
 import { describe, expect, test } from "bun:test";
 import { answerHops, answerOpenings, decodeTranscript, drawPicks, encodeHopAnswer, encodeOpenings, encodeTranscript, newAudit, verifyTranscript, walkHops, type Transcript } from "../../lib/audit/mod.ts";
+import { WIRE_LIMITS } from "../../lib/wire/mod.ts";
 import { SeededRandom, seeds } from "../reference/random.ts";
 import { referenceHashes } from "../reference/stripe.ts";
 import { makePartition } from "./partition.ts";
@@ -25,6 +26,16 @@ describe("encodeTranscript() and decodeTranscript()", () => {
     const full = await transcript(1);
     const none: Transcript = { ...full, hopAnswer: null, elapsedMs: null, picks: [], openings: null, verdict: { kind: "offline" } };
     for (const each of [full, none]) expect(decodeTranscript(encodeTranscript(each))).toEqual(each);
+  });
+
+  test("come back when every part is as long as the wire lets it be", async () => {
+    const { Hops, Openings, Declaration } = WIRE_LIMITS.synapses;
+    const full = await transcript(1);
+    const longest: Transcript = {
+      ...full, declaration: { bytes: new Uint8Array(Declaration.responseBytesMax - 64), signature: new Uint8Array(64) }, hopAnswer: new Uint8Array(Hops.responseBytesMax),
+      openings: new Uint8Array(Openings.responseBytesMax), verdict: { kind: "fail", fault: "commitment_mismatch", place: { hop: 15, stripeIndex: 2 ** 40, pieceIndex: 127 } },
+    };
+    expect(decodeTranscript(encodeTranscript(longest))).toEqual(longest);
   });
 
   test("decodeTranscript() gives null for anything else, whatever field is wrong", async () => {

@@ -106,7 +106,7 @@ describe("Dendrite.call() with a real axon", () => {
   });
 
   test("brings an answer of many packets whole", async () => {
-    const body = new Uint8Array(128 * 1024).map((_, i) => i * 31);
+    const body = new Uint8Array(94_240).map((_, i) => i * 31);
     const port = serveAxon({ routes: { Openings: async () => body } });
     const outcome = await dendrite.call({ hotkey: miner.ss58, ip: "127.0.0.1", port }, "Openings", utf8("x"), { timeoutMs: 30_000 });
     expect(outcome.kind === "ok" && Buffer.from(outcome.body).equals(body)).toBe(true);

@@ -1,5 +1,6 @@
 import { describe, expect, test } from "bun:test";
 import { LEGACY_NAMES } from "../../lib/wire/legacy.ts";
+import { HOP_ANSWER_BYTES, OPENING_ANSWER_BYTES_MAX, SIGNED_DECLARATION_BYTES_MAX } from "../../lib/audit/mod.ts";
 import { OpenCounts, TokenBuckets, WIRE_LIMITS } from "../../lib/wire/limits.ts";
 import { SYNAPSE_NAMES } from "../../lib/wire/synapse.ts";
 
@@ -9,6 +10,12 @@ describe("WIRE_LIMITS", () => {
     for (const row of Object.values(WIRE_LIMITS.synapses)) {
       expect(Math.min(row.requestBytesMax, row.responseBytesMax, row.rate.perSecond, row.rate.burst)).toBeGreaterThan(0);
     }
+  });
+
+  test("takes the longest answers there are in an audit, and not a byte more", () => {
+    const { Hops, Openings, Declaration } = WIRE_LIMITS.synapses;
+    expect([Hops.responseBytesMax, Openings.responseBytesMax]).toEqual([HOP_ANSWER_BYTES, OPENING_ANSWER_BYTES_MAX]);
+    expect(Declaration.responseBytesMax).toBeGreaterThanOrEqual(SIGNED_DECLARATION_BYTES_MAX);
   });
 
   test("lets the dendrite drop an idle connection before the axon does", () => {
