@@ -6,7 +6,7 @@
  */
 import { DIGEST_BYTES, HOPS_PER_AUDIT, PIECES_PER_STRIPE, SEAL_PROFILE, type SealProfile } from "../core/mod.ts";
 import { SIGNED_DECLARATION_BYTES_MAX, declarationDigest, openDeclaration, decodeDeclaration, type SignedDeclaration, type VerifySignature } from "./declaration.ts";
-import { HOP_ANSWER_BYTES, OPENING_ANSWER_BYTES_MAX, decodeHopAnswer, decodeOpenings } from "./message.ts";
+import { OPENING_ANSWER_BYTES_MAX, decodeHopAnswer, decodeOpenings } from "./message.ts";
 import { verifyAudit } from "./verify.ts";
 import { FAULTS, type Place, type Verdict } from "./verdict.ts";
 
@@ -40,8 +40,11 @@ export type TranscriptResult = {
 
 const FORMAT = "btstore-audit/1";
 
-/** Longest text taken, in characters: the largest parts in base64 and room for the rest. The wire takes no longer answers. */
-const TEXT_MAX = Math.ceil(((SIGNED_DECLARATION_BYTES_MAX + HOP_ANSWER_BYTES + OPENING_ANSWER_BYTES_MAX) * 4) / 3) + 16_384;
+/** Hop answers of a wrong length are kept too; the wire takes up to this many bytes of one, and no openings beyond their maximum. */
+const HOP_BODY_BYTES_MAX = 4096;
+
+/** Longest text taken, in characters: the largest parts in base64 and room for the rest. */
+const TEXT_MAX = Math.ceil(((SIGNED_DECLARATION_BYTES_MAX + HOP_BODY_BYTES_MAX + OPENING_ANSWER_BYTES_MAX) * 4) / 3) + 4096;
 
 /** Writes a transcript as JSON. */
 export function encodeTranscript(transcript: Transcript): string {

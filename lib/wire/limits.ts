@@ -4,7 +4,8 @@
  *
  * Sizes follow from the messages of `lib/audit/message.ts`: hop requests are 64 bytes, hop answers 1 KiB, opening
  * answers 16 hops × 2 pieces × (2,048 + 7 × 32 + 1 + at most 21 × 32) = 94,240 bytes, declarations 65,536 roots of
- * 32 bytes = 2 MiB and a head. The answers of an audit are held to that exactly: transcripts keep them as they came.
+ * 32 bytes = 2 MiB and a head. Transcripts keep an audit's answers as they came, so whatever is taken here must fit into
+ * what `lib/audit/transcript.ts` reads: openings are held to their exact length; hop answers may be wrong in length too.
  * Messages of the old protocol are JSON with both ends in it: a kilobyte, and their fields.
  */
 import type { LegacyName } from "./legacy.ts";
@@ -71,7 +72,7 @@ export const WIRE_LIMITS: WireLimits = {
   synapses: {
     Ping: { requestBytesMax: 256, responseBytesMax: KIB, callers: "registered", rate: { perSecond: 2, burst: 20 } },
     Declaration: { requestBytesMax: 256, responseBytesMax: 2049 * KIB, callers: "permit", rate: { perSecond: 0.5, burst: 10 } },
-    Hops: { requestBytesMax: 256, responseBytesMax: KIB, callers: "permit", rate: { perSecond: 1, burst: 20 } },
+    Hops: { requestBytesMax: 256, responseBytesMax: 4 * KIB, callers: "permit", rate: { perSecond: 1, burst: 20 } },
     Openings: { requestBytesMax: 256, responseBytesMax: 94_240, callers: "permit", rate: { perSecond: 1, burst: 20 } },
     Notice: { requestBytesMax: 4 * KIB, responseBytesMax: KIB, callers: "permit", rate: { perSecond: 0.1, burst: 10 } },
     Synapse: { requestBytesMax: 4 * KIB, responseBytesMax: 4 * KIB, callers: "registered", rate: { perSecond: 2, burst: 20 } },

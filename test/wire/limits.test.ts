@@ -12,9 +12,10 @@ describe("WIRE_LIMITS", () => {
     }
   });
 
-  test("takes the longest answers there are in an audit, and not a byte more", () => {
+  test("takes the longest openings there are, and not a byte more", () => {
     const { Hops, Openings, Declaration } = WIRE_LIMITS.synapses;
-    expect([Hops.responseBytesMax, Openings.responseBytesMax]).toEqual([HOP_ANSWER_BYTES, OPENING_ANSWER_BYTES_MAX]);
+    expect(Openings.responseBytesMax).toBe(OPENING_ANSWER_BYTES_MAX);
+    expect(Hops.responseBytesMax).toBeGreaterThanOrEqual(HOP_ANSWER_BYTES);
     expect(Declaration.responseBytesMax).toBeGreaterThanOrEqual(SIGNED_DECLARATION_BYTES_MAX);
   });
 
