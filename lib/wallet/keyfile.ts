@@ -116,9 +116,16 @@ function secretIn(fields: Fields, action: string): Secret {
     if (!found) throw fault(action, '"secretPhrase" is no valid mnemonic');
     return found;
   }
-  const bytes = hexField(fields, "secretSeed", [32, 64], action) ?? hexField(fields, "privateKey", [32, 64], action);
+  // bittensor-wallet 4.1.1 writes a seed that happens to be UTF-8 as that text. The secret beside it is whole.
+  const isWithoutSeed = isSeedText(fields["secretSeed"]) && claimedPublicKey(fields, action) !== null && (fields["privateKey"] ?? null) !== null;
+  const bytes = (isWithoutSeed ? null : hexField(fields, "secretSeed", [32, 64], action)) ?? hexField(fields, "privateKey", [32, 64], action);
   if (!bytes) throw fault(action, "the file holds no secret, only a public key");
   return secretFromBytes(bytes);
+}
+
+/** Whether a seed's field holds the seed's 32 bytes as text, behind `0x`. */
+function isSeedText(value: unknown): boolean {
+  return typeof value === "string" && value.startsWith("0x") && utf8(value).length === 2 + 32;
 }
 
 /** A file or a line that is nothing but a secret; null if it is anything else. */

@@ -53,6 +53,7 @@ describe("decodeKeyfile()", () => {
       "secret alone": { privateKey: SECRET },
       "secret in the seed's place": { secretSeed: `0x${SECRET}` },
       "seed in the secret's place": { privateKey: SEED },
+      "a seed that bittensor-wallet 4.1.1 wrote as text": { ...full, secretPhrase: null, secretSeed: `0x${"\u0017".repeat(32)}` },
     })) {
       const key = await decodeKeyfile(bytesOf(file), ACTION, null);
       expect(key.ss58 as string, name).toBe(ADDRESS);
@@ -78,6 +79,7 @@ describe("decodeKeyfile()", () => {
       [bytesOf({ ss58Address: ADDRESS }), "the file holds no secret, only a public key"],
       [bytesOf({ secretPhrase: "legal winner" }), '"secretPhrase" is no valid mnemonic'],
       [bytesOf({ secretSeed: SEED.slice(2) }), '"secretSeed" is not 32 or 64 bytes in hex'],
+      [bytesOf({ secretSeed: `0x${"\u0017".repeat(32)}`, ss58Address: ADDRESS }), '"secretSeed" is not 32 or 64 bytes in hex'],
       [bytesOf({ privateKey: 7, ss58Address: ADDRESS }), '"privateKey" is no text'],
       [bytesOf({ secretPhrase: WORDS, cryptoType: 0 }), ED25519],
       [bytesOf({ secretPhrase: WORDS, ss58Address: ED25519_ADDRESS }), ED25519],
