@@ -9,6 +9,7 @@
 /** Every command a flag may belong to. A command exists once `cmd/commands.ts` lists it. */
 export const COMMAND_NAMES = [
   "devnet", "devnet-cheater", "mine", "validate", "alloc", "verify", "status", "bench",
+  "register", "serve-axon", "weights show", "weights set",
   "wallet new-coldkey", "wallet new-hotkey", "wallet regen-coldkey", "wallet regen-hotkey", "wallet list", "wallet show",
   "wallet sign", "wallet verify", "wallet encrypt", "wallet decrypt",
 ] as const;
@@ -50,18 +51,19 @@ const choices = <const C extends readonly string[]>(...choices: C) => ({ kind: "
 
 const ALL = COMMAND_NAMES;
 const ROLES = ["mine", "devnet-cheater", "validate", "alloc", "verify", "status"] as const;
-const CHAIN_USERS = ["mine", "devnet-cheater", "validate", "alloc", "status"] as const;
+const CALLERS = ["register", "serve-axon", "weights set"] as const;
+const CHAIN_USERS = ["mine", "devnet-cheater", "validate", "alloc", "status", ...CALLERS, "weights show"] as const;
 const MINERS = ["mine", "devnet-cheater", "alloc"] as const;
 const REGEN = ["wallet regen-coldkey", "wallet regen-hotkey"] as const;
 const NEW_KEYS = ["wallet new-coldkey", "wallet new-hotkey", ...REGEN] as const;
 const KEY_USERS = ["wallet sign", "wallet encrypt", "wallet decrypt"] as const;
 
 export const FLAGS = {
-  "wallet.name": { type: text, default: "default", environment: ["BT_WALLET_NAME", "BT_WALLET"], commands: [...ROLES, ...NEW_KEYS, "wallet show", ...KEY_USERS], meaning: "the wallet, that is its coldkey" },
-  "wallet.hotkey": { type: text, default: "default", environment: ["BT_WALLET_HOTKEY"], commands: [...ROLES, "wallet new-hotkey", "wallet regen-hotkey", "wallet show", ...KEY_USERS], meaning: "the hotkey in that wallet" },
-  "wallet.path": { type: text, default: "~/.bittensor/wallets", environment: ["BT_WALLET_PATH"], commands: [...ROLES, ...NEW_KEYS, "wallet list", "wallet show", ...KEY_USERS], meaning: "folder that holds the wallets" },
-  "wallet.password_file": { type: text, default: null, environment: ["BT_WALLET_PASSWORD_FILE"], commands: ["mine", "devnet-cheater", "validate", "alloc", ...NEW_KEYS, ...KEY_USERS], meaning: "file with the password of an encrypted key; typed, it wins over BT_WALLET_PASSWORD" },
-  db_path: { type: repeated, default: ["~/bittensor-db"], environment: ["BTSTORE_DB_PATH"], commands: [...ROLES, "bench", "devnet"], meaning: "root of the partitions; may be given once per disk" },
+  "wallet.name": { type: text, default: "default", environment: ["BT_WALLET_NAME", "BT_WALLET"], commands: [...CALLERS, ...ROLES, ...NEW_KEYS, "wallet show", ...KEY_USERS], meaning: "the wallet, that is its coldkey" },
+  "wallet.hotkey": { type: text, default: "default", environment: ["BT_WALLET_HOTKEY"], commands: [...CALLERS, ...ROLES, "wallet new-hotkey", "wallet regen-hotkey", "wallet show", ...KEY_USERS], meaning: "the hotkey in that wallet" },
+  "wallet.path": { type: text, default: "~/.bittensor/wallets", environment: ["BT_WALLET_PATH"], commands: [...CALLERS, ...ROLES, ...NEW_KEYS, "wallet list", "wallet show", ...KEY_USERS], meaning: "folder that holds the wallets" },
+  "wallet.password_file": { type: text, default: null, environment: ["BT_WALLET_PASSWORD_FILE"], commands: [...CALLERS, "mine", "devnet-cheater", "validate", "alloc", ...NEW_KEYS, ...KEY_USERS], meaning: "file with the password of an encrypted key; typed, it wins over BT_WALLET_PASSWORD" },
+  db_path: { type: repeated, default: ["~/bittensor-db"], environment: ["BTSTORE_DB_PATH"], commands: ["weights set", ...ROLES, "bench", "devnet"], meaning: "root of the partitions; may be given once per disk" },
   netuid: { type: integer(0, 65_535), default: 1, environment: ["BTSTORE_NETUID"], commands: CHAIN_USERS, meaning: "subnet" },
   "subtensor.network": { type: text, default: "finney", environment: ["BT_SUBTENSOR_NETWORK", "BT_NETWORK"], commands: CHAIN_USERS, meaning: "finney, test, local, archive, or a ws:// or wss:// address" },
   "subtensor.chain_endpoint": { type: text, default: null, environment: ["BT_SUBTENSOR_CHAIN_ENDPOINT", "BT_CHAIN_ENDPOINT"], commands: CHAIN_USERS, meaning: "address of a chain node; wins over the network's" },
@@ -71,15 +73,17 @@ export const FLAGS = {
   force: { type: onOff, default: false, environment: ["BTSTORE_FORCE"], commands: MINERS, meaning: "let --restart destroy stored user data" },
   steps_per_reallocate: { type: integer(1, 1_000_000_000), default: 1000, environment: ["BTSTORE_STEPS_PER_REALLOCATE"], commands: ["mine"], meaning: "blocks between two allocations" },
   workers: { type: integer(1, 1024), default: 10, environment: ["BTSTORE_WORKERS"], commands: [...MINERS, "verify", "bench"], meaning: "concurrent fill workers; capped by cores and memory" },
-  no_prompt: { type: onOff, default: false, environment: ["BTSTORE_NO_PROMPT"], commands: ["alloc", ...NEW_KEYS, "wallet decrypt"], meaning: "do not ask for confirmation" },
+  no_prompt: { type: onOff, default: false, environment: ["BTSTORE_NO_PROMPT"], commands: ["register", "alloc", ...NEW_KEYS, "wallet decrypt"], meaning: "do not ask for confirmation" },
   validator: { type: onOff, default: false, environment: ["BTSTORE_VALIDATOR"], commands: ["alloc"], meaning: "allocate as a validator: only hash files" },
   "allocate.all": { type: onOff, default: false, environment: ["BTSTORE_ALLOCATE_ALL"], commands: MINERS, meaning: "partitions for every hotkey, not only for those with a validator permit" },
-  "axon.port": { type: integer(1, 65_535), default: 8091, environment: ["BT_AXON_PORT"], commands: ["mine", "devnet-cheater"], meaning: "port to listen on" },
+  "axon.port": { type: integer(1, 65_535), default: 8091, environment: ["BT_AXON_PORT"], commands: ["serve-axon", "mine", "devnet-cheater"], meaning: "port to listen on" },
   "axon.ip": { type: text, default: "[::]", environment: ["BT_AXON_IP"], commands: ["mine", "devnet-cheater"], meaning: "address to listen on" },
-  "axon.external_ip": { type: text, default: null, environment: ["BT_AXON_EXTERNAL_IP"], commands: ["mine", "devnet-cheater"], meaning: "address to announce on chain; found out unless given" },
-  "axon.external_port": { type: integer(1, 65_535), default: null, environment: ["BT_AXON_EXTERNAL_PORT"], commands: ["mine", "devnet-cheater"], meaning: "port to announce on chain; the port listened on unless given" },
+  "axon.external_ip": { type: text, default: null, environment: ["BT_AXON_EXTERNAL_IP"], commands: ["serve-axon", "mine", "devnet-cheater"], meaning: "address to announce on chain; found out unless given" },
+  "axon.external_port": { type: integer(1, 65_535), default: null, environment: ["BT_AXON_EXTERNAL_PORT"], commands: ["serve-axon", "mine", "devnet-cheater"], meaning: "port to announce on chain; the port listened on unless given" },
   "axon.tls_cert": { type: text, default: null, environment: ["BTSTORE_AXON_TLS_CERT"], commands: ["mine"], meaning: "certificate chain, a PEM file: the axon then speaks TLS" },
   "axon.tls_key": { type: text, default: null, environment: ["BTSTORE_AXON_TLS_KEY"], commands: ["mine"], meaning: "private key of that certificate, a PEM file" },
+  price_max: { type: text, default: null, environment: ["BTSTORE_PRICE_MAX"], commands: ["register"], meaning: "the most TAO to pay; a tenth more than the price shown unless given" },
+  weights: { type: commaList, default: [], environment: [], commands: ["weights set"], meaning: "what to give whom, as uid=share separated by commas; only ratios count" },
   "blacklist.hotkeys": { type: commaList, default: [], environment: ["BTSTORE_BLACKLIST_HOTKEYS"], commands: ["mine"], meaning: "hotkeys to refuse, separated by commas" },
   "blacklist.whitelist_hotkeys": { type: commaList, default: [], environment: ["BTSTORE_BLACKLIST_WHITELIST_HOTKEYS"], commands: ["mine"], meaning: "hotkeys to serve whatever the metagraph and the other blacklist flags but that of hotkeys say, separated by commas" },
   "blacklist.force_validator_permit": { type: onOff, default: false, environment: ["BTSTORE_BLACKLIST_FORCE_VALIDATOR_PERMIT"], commands: ["mine"], meaning: "serve nobody without a validator permit, not even a ping" },

@@ -10,6 +10,10 @@ import { AXON_PROTOCOL, encodeRegister, encodeServeAxon } from "./encode.ts";
 import { type Link, readStorage, requireUid, SUBTENSOR, toBigint, toNumber } from "./link.ts";
 import { decodeAxon } from "./metagraph.ts";
 import { submit } from "./submit.ts";
+import { within } from "./wait.ts";
+
+/** Time for the chain to tell a fee, in milliseconds; registering works without. */
+const FEE_TIMEOUT_MS = 10_000;
 
 /** What `serve_axon` announces. */
 export type AxonAnnouncement = {
@@ -37,6 +41,32 @@ export async function readBalance(link: Link, account: Ss58): Promise<bigint> {
   const [found] = await readStorage(link, `Cannot read the balance of ${account}`, [["system", "account", account]]);
   const data = (found as unknown as { data?: { free?: { toString(): string } } } | null)?.data;
   return BigInt(data?.free?.toString() ?? "0");
+}
+
+/** What registering costs now, in rao, and what the payer has. */
+export type RegistrationQuote = {
+  /** Burned. */
+  readonly price: bigint;
+  /** The chain's fee for the call; null where the chain does not tell. */
+  readonly fee: bigint | null;
+  readonly balance: bigint;
+  /** Whether the chain itself holds a price limit (`register_limit`); else it is checked here before sending. */
+  readonly isLimitHeld: boolean;
+};
+
+/**
+ * Asks what registering a hotkey costs.
+ *
+ * @throws {BtstoreError} `chain_refused` if there is no such subnet or the hotkey is on it already; `chain` if the chain does not answer.
+ */
+export async function quoteRegistration(link: Link, coldkey: Ss58, hotkey: Ss58, netuid: number): Promise<RegistrationQuote> {
+  const price = await readBurnCost(link, netuid);
+  const action = `Cannot register ${hotkey} on subnet ${netuid}`;
+  const [known] = await readStorage(link, action, [[SUBTENSOR, "uids", netuid, hotkey]]);
+  if (known) throw new BtstoreError("chain_refused", `${action}: it is registered already, as uid ${toNumber(known)}`);
+  const call = encodeRegister(link.api, netuid, hotkey, price);
+  const fee = await within(call.paymentInfo(coldkey), action, "the chain's fee", { timeoutMs: FEE_TIMEOUT_MS }).then(({ partialFee }) => partialFee.toBigInt(), () => null);
+  return { price, fee, balance: await readBalance(link, coldkey), isLimitHeld: call.method.method === "registerLimit" };
 }
 
 /**

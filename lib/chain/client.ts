@@ -9,7 +9,7 @@ import { ApiPromise } from "@polkadot/api";
 import type { Header } from "@polkadot/types/interfaces";
 import { BtstoreError, describeError, fromHex, type Log, type Ss58 } from "../core/mod.ts";
 import { cryptoReady, type Hotkey } from "../wallet/mod.ts";
-import { type AxonAnnouncement, readBalance, readBurnCost, register, serveAxon } from "./calls.ts";
+import { type AxonAnnouncement, quoteRegistration, register, type RegistrationQuote, serveAxon } from "./calls.ts";
 import { readNextEpochBlock } from "./epoch.ts";
 import type { Head, Link } from "./link.ts";
 import { type Metagraph, readMetagraph } from "./metagraph.ts";
@@ -17,6 +17,7 @@ import { cleanText, quietPolkadot } from "./quiet.ts";
 import { ChainSocket } from "./socket.ts";
 import { within } from "./wait.ts";
 import { setWeights, type Weight, type WeightsOutcome } from "./weights.ts";
+import { readSubnetWeights, type SubnetWeights } from "./weights_view.ts";
 
 /** How to reach a chain. */
 export type ConnectOptions = {
@@ -44,8 +45,10 @@ export interface Chain {
   onHead(listener: (head: Head) => void): () => void;
   metagraph(netuid: number): Promise<Metagraph>;
   nextEpochBlock(netuid: number): Promise<number>;
-  burnCost(netuid: number): Promise<bigint>;
-  balance(account: Ss58): Promise<bigint>;
+  /** The weights that stand on a subnet, and its rules about them. */
+  subnetWeights(netuid: number): Promise<SubnetWeights>;
+  /** What registering costs. */
+  quoteRegistration(coldkey: Ss58, hotkey: Ss58, netuid: number): Promise<RegistrationQuote>;
   register(coldkey: Hotkey, hotkey: Ss58, netuid: number, priceMax?: bigint): Promise<{ uid: number }>;
   serveAxon(hotkey: Hotkey, axon: AxonAnnouncement): Promise<boolean>;
   /** Sets weights directly or commits to them, as the subnet demands. */
@@ -83,8 +86,8 @@ export async function connectChain(options: ConnectOptions): Promise<Chain> {
     onHead: link.onHead,
     metagraph: (netuid) => readMetagraph(link, netuid),
     nextEpochBlock: (netuid) => readNextEpochBlock(link, netuid),
-    burnCost: (netuid) => readBurnCost(link, netuid),
-    balance: (account) => readBalance(link, account),
+    subnetWeights: (netuid) => readSubnetWeights(link, netuid),
+    quoteRegistration: (coldkey, hotkey, netuid) => quoteRegistration(link, coldkey, hotkey, netuid),
     register: (coldkey, hotkey, netuid, priceMax) => register(link, coldkey, hotkey, netuid, priceMax),
     serveAxon: (hotkey, axon) => serveAxon(link, hotkey, axon),
     setWeights: (hotkey, netuid, weights, versionKey) => setWeights(link, { hotkey, netuid, weights, versionKey, commitsFolder: options.commitsFolder ?? null }),

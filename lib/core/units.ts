@@ -55,6 +55,16 @@ export function formatDuration(ms: number): string {
 /** Rao in one TAO (and in one alpha). */
 export const RAO_PER_TAO = 1_000_000_000n;
 
+/**
+ * Parses an amount of TAO such as `0.5`.
+ *
+ * @returns Rao; null if the text is no amount or finer than a rao.
+ */
+export function parseTao(text: string): bigint | null {
+  const match = /^\s*(\d{1,10})(?:\.(\d{1,9}))?\s*$/.exec(text);
+  return match && BigInt(match[1]!) * RAO_PER_TAO + BigInt((match[2] ?? "").padEnd(9, "0"));
+}
+
 /** An amount in rao as TAO, for display only: `1.5 τ`. */
 export function formatTao(rao: bigint): string {
   const fraction = (rao % RAO_PER_TAO).toString().padStart(9, "0").replace(/0+$/, "");
