@@ -38,6 +38,9 @@ export function listenAxon(handler: AxonHandler, at: { ip: string; port: number;
     });
     return { port: server.port!, stop: () => server.stop(true) };
   } catch (error) {
+    if (at.tls && error instanceof Error && "code" in error && /^ERR_(OSSL|SSL|TLS|BORINGSSL)/.test(String(error.code))) {
+      throw new BtstoreError("usage", "Cannot speak TLS: --axon.tls_cert and --axon.tls_key hold no PEM certificate and its key", { cause: error });
+    }
     const because = hasSystemCode(error, "EADDRINUSE")
       ? "another program holds it; stop that one or choose another with --axon.port"
       : hasSystemCode(error, "EACCES")

@@ -9,6 +9,9 @@
  * have been closed before any byte of an answer came, the same bytes go out once more on a new one, while the clock
  * runs on: starting it anew would give a miner that hangs up the time to compute.
  *
+ * An axon may speak TLS, which the chain does not tell: one that hangs up on plain HTTP without a byte is tried once more
+ * with TLS, in the same exchange, and remembered if it answers so. Certificates are not checked; the hotkey's signature is.
+ *
  * An entry point of the executable; imports nothing that is slow to load.
  */
 import type { ExchangeResult, TimerReport, TimerRequest } from "./exchange.ts";
@@ -20,12 +23,16 @@ type Order = Extract<TimerRequest, { kind: "exchange" }>;
 type Connection = Bun.Socket<Line>;
 
 /** A connection's state: the exchange it carries (none while it is kept) and what of the request is still to be sent. */
-type Line = { readonly peer: string; exchange: Exchange | null; unsent: Uint8Array };
+type Line = { readonly peer: string; readonly isTls: boolean; exchange: Exchange | null; unsent: Uint8Array };
 
 declare const self: Worker;
 
 const exchanges = new Map<number, Exchange>();
 const idle = new Map<string, Connection[]>();
+/** Peers whose last answer came through TLS. */
+const tlsPeers = new Set<string>();
+/** More than a subnet has uids; whoever is forgotten costs one more connection. */
+const TLS_PEERS_MAX = 4096;
 const watch = new StallWatch();
 let ticker: ReturnType<typeof setInterval> | null = null;
 
@@ -40,6 +47,8 @@ class Exchange {
   readonly #peer: string;
   #connection: Connection | null = null;
   #isKept = false;
+  #isTls: boolean;
+  #mayTryTls: boolean;
   #reader: ResponseReader;
   #startMs = 0;
   #timeout: ReturnType<typeof setTimeout>;
@@ -48,6 +57,8 @@ class Exchange {
     this.#order = order;
     this.#peer = `${order.ip} ${order.port}`;
     this.#reader = new ResponseReader(order.responseBytesMax);
+    this.#isTls = tlsPeers.has(this.#peer);
+    this.#mayTryTls = !this.#isTls;
     exchanges.set(order.id, this);
     if (ticker === null) {
       watch.start(performance.now());
@@ -61,8 +72,9 @@ class Exchange {
 
   #connect(): void {
     const { ip, port } = this.#order;
-    const line: Line = { peer: this.#peer, exchange: this, unsent: new Uint8Array(0) };
-    Bun.connect<Line>({ hostname: ip, port, data: line, socket: handlers }).catch(() => this.end({ kind: "unreachable" }));
+    const line: Line = { peer: this.#peer, isTls: this.#isTls, exchange: this, unsent: new Uint8Array(0) };
+    const tls = this.#isTls ? { tls: { rejectUnauthorized: false } } : {};
+    Bun.connect<Line>({ hostname: ip, port, data: line, socket: handlers, ...tls }).catch(() => this.end({ kind: "unreachable" }));
   }
 
   /** Sends the request. The clock starts with the first attempt. */
@@ -89,6 +101,7 @@ class Exchange {
     const answer = this.#reader.push(bytes);
     if (answer === null) return;
     if (typeof answer === "string") return this.end({ kind: answer });
+    if (this.#isTls) rememberTls(this.#peer);
     const connection = this.#connection!;
     const isReusable = answer.isReusable && connection.data.unsent.length === 0;
     if (isReusable) this.#connection = null;
@@ -97,12 +110,19 @@ class Exchange {
   }
 
   closed(): void {
+    const wasOpen = this.#connection !== null;
     this.#connection = null;
     if (!exchanges.has(this.#order.id)) return;
     const isWorthASecondTry = this.#isKept && !this.#reader.hasBegun;
+    const isPerhapsTls = wasOpen && !this.#isKept && this.#mayTryTls && !this.#reader.hasBegun;
     this.#isKept = false;
-    if (isWorthASecondTry) this.#connect();
-    else this.end({ kind: this.#startMs === 0 ? "unreachable" : "closed" });
+    if (isPerhapsTls) {
+      this.#mayTryTls = false;
+      this.#isTls = true;
+    }
+    if (isWorthASecondTry || isPerhapsTls) return this.#connect();
+    tlsPeers.delete(this.#peer);
+    this.end({ kind: this.#startMs === 0 ? "unreachable" : "closed" });
   }
 
   /** Reports, once. A connection that is still ours is in no known state and is dropped. */
@@ -124,6 +144,11 @@ class Exchange {
     const report: TimerReport = { id: this.#order.id, result, elapsedMs, lagMs };
     self.postMessage(report, result.kind === "answer" ? [result.body.buffer] : []);
   }
+}
+
+function rememberTls(peer: string): void {
+  if (tlsPeers.size >= TLS_PEERS_MAX) tlsPeers.clear();
+  tlsPeers.add(peer);
 }
 
 function send(connection: Connection): void {
@@ -155,7 +180,10 @@ function forget(connection: Connection): void {
 const handlers: Bun.SocketHandler<Line> = {
   open(connection) {
     connection.setNoDelay(true);
-    connection.data.exchange!.opened(connection);
+    if (!connection.data.isTls) connection.data.exchange?.opened(connection);
+  },
+  handshake(connection) {
+    connection.data.exchange?.opened(connection);
   },
   data(connection, bytes) {
     // Bytes that nobody asked for: the peer is not one to keep a connection with.

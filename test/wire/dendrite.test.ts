@@ -2,8 +2,9 @@ import { afterAll, afterEach, describe, expect, test } from "bun:test";
 import { silentLog, systemClock, utf8 } from "../../lib/core/mod.ts";
 import { signResponse } from "../../lib/wire/btauth.ts";
 import { createAxon, Dendrite, listenAxon, Refusal } from "../../lib/wire/mod.ts";
-import type { AxonOptions, Outcome } from "../../lib/wire/mod.ts";
+import type { AxonOptions, AxonTls, Outcome } from "../../lib/wire/mod.ts";
 import { limitsWith, miner, stranger, validator } from "./fixture.ts";
+import { CERT, KEY } from "./tls.ts";
 
 const dendrite = new Dendrite({ hotkey: validator });
 afterAll(() => dendrite.close());
@@ -14,7 +15,7 @@ afterEach(async () => {
 });
 
 /** A real axon on a free port of the loopback. */
-function serveAxon(changed: Partial<AxonOptions> = {}, ip = "127.0.0.1"): number {
+function serveAxon(changed: Partial<AxonOptions> = {}, ip = "127.0.0.1", { port = 0, tls }: { port?: number; tls?: AxonTls } = {}): number {
   const axon = createAxon({
     hotkey: miner,
     routes: { Ping: async (_caller, body) => body },
@@ -26,7 +27,7 @@ function serveAxon(changed: Partial<AxonOptions> = {}, ip = "127.0.0.1"): number
     limits: limitsWith({ addressRate: { perSecond: 1e6, burst: 1e6 } }),
     ...changed,
   });
-  const listening = listenAxon(axon, { ip, port: 0 });
+  const listening = listenAxon(axon, { ip, port, ...(tls ? { tls } : {}) });
   cleanups.push(() => listening.stop());
   return listening.port;
 }
@@ -47,6 +48,8 @@ function serveRaw(answer: (request: string, index: number) => RawReply | Promise
         socket.data = { text: "" };
       },
       async data(socket, bytes) {
+        // A TLS client's hello is nothing a plain server understands.
+        if (socket.data.text === "" && bytes[0] === 0x16) return void socket.terminate();
         socket.data.text += new TextDecoder("latin1").decode(bytes);
         const head = /^[^]*?\r\n\r\n/.exec(socket.data.text)?.[0];
         const length = head ? Number(/content-length: (\d+)/i.exec(head)?.[1] ?? 0) : 0;
@@ -197,6 +200,31 @@ describe("Dendrite.call() and its connections", () => {
     expect(nonces[0]! < nonces[1]! && nonces[1]! < nonces[2]!).toBe(true);
     expect(server.requests[0]).toStartWith(`POST /btstore/1/Ping HTTP/1.1\r\nHost: 127.0.0.1:${server.port}\r\n`);
     expect(header(server.requests[0]!, "X-Bittensor-Receiver")).toBe(miner.ss58);
+  });
+});
+
+describe("Dendrite.call() and an axon with TLS", () => {
+  const TLS = { cert: CERT, key: KEY };
+  const call = (port: number, text = "x") => dendrite.call({ hotkey: miner.ss58, ip: "127.0.0.1", port }, "Ping", utf8(text), { timeoutMs: 10_000 });
+
+  test("finds out, and brings the answers of calls in a row and at once", async () => {
+    const port = serveAxon({}, "127.0.0.1", { tls: TLS });
+    for (const text of ["1", "2", "3"]) expect(await call(port, text)).toMatchObject({ kind: "ok", body: utf8(text) });
+    const long = "x".repeat(256);
+    for (const outcome of await Promise.all(Array.from({ length: 8 }, () => call(port, long)))) expect(outcome).toMatchObject({ kind: "ok", body: utf8(long) });
+  });
+
+  test("believes nobody but the hotkey", async () => {
+    const port = serveAxon({ hotkey: stranger }, "127.0.0.1", { tls: TLS });
+    expect(await call(port)).toMatchObject({ kind: "refused", reason: "WrongReceiver", isSigned: false });
+  });
+
+  test("goes back to plain HTTP when the axon does", async () => {
+    const port = serveAxon({}, "127.0.0.1", { tls: TLS });
+    expect((await call(port)).kind).toBe("ok");
+    await cleanups.pop()!();
+    serveAxon({}, "127.0.0.1", { port });
+    expect([(await call(port)).kind, (await call(port)).kind]).toEqual(["offline", "ok"]);
   });
 });
 

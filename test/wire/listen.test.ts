@@ -2,6 +2,7 @@ import { afterAll, describe, expect, test } from "bun:test";
 import { connect } from "node:net";
 import { listenAxon } from "../../lib/wire/mod.ts";
 import { testAxon } from "./fixture.ts";
+import { CERT } from "./tls.ts";
 
 const { axon, errors } = testAxon();
 const listening = listenAxon(axon, { ip: "127.0.0.1", port: 0 });
@@ -33,6 +34,12 @@ describe("listenAxon()", () => {
 
   test("says which address cannot be had", () => {
     expect(() => listenAxon(axon, { ip: "203.0.113.9", port: 0 })).toThrow(/^Cannot listen on 203\.0\.113\.9 port 0: .*; check --axon\.ip/);
+  });
+
+  test("says when certificate and key are none, or are not each other's", () => {
+    for (const tls of [{ cert: "x", key: "y" }, { cert: CERT, key: "y" }, { cert: CERT, key: CERT }]) {
+      expect(() => listenAxon(axon, { ip: "127.0.0.1", port: 0, tls })).toThrow(expect.objectContaining({ code: "usage", message: expect.stringMatching(/^Cannot speak TLS: .*--axon\.tls_cert/) }));
+    }
   });
 
   test("refuses chunks, bodies longer than any message and endless headers", async () => {
