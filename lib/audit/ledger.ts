@@ -11,7 +11,7 @@ import { declarationDigest, declaredGeometry, decodeDeclaration, type Declaratio
 import { judgeMismatches, type Mismatch } from "./fraud.ts";
 import { SCHEMA, SCHEMA_VERSION } from "./schema.ts";
 import { SCORE_HOURS, type History, type HourTally } from "./score.ts";
-import { Shelf, type KeptTranscript } from "./shelf.ts";
+import { Shelf, type KeptTranscript } from "./ledger_shelf.ts";
 import type { Transcript } from "./transcript.ts";
 import type { DrawState } from "./unitcheck.ts";
 import { outcomeOf, type Verdict, type VerdictKind } from "./verdict.ts";
@@ -59,6 +59,14 @@ export type LedgerSummary = {
   readonly unitChecks: { readonly matches: number; readonly mismatches: number };
 };
 
+/** The same from outside, with what a score is not needed for. */
+export type LedgerView = LedgerSummary & {
+  /** By the declaration in force; 0 before the first. */
+  readonly declaredBytes: number;
+  /** The last audit of these days that counts against the miner; null if none does. The fault is that of a `fail`. */
+  readonly lastMiss: { readonly at: number; readonly kind: VerdictKind; readonly fault: string | null } | null;
+};
+
 /** Minutes (scaled) between two declarations of one pair. */
 const DECLARATION_MINUTES = 10;
 
@@ -93,9 +101,7 @@ export class Ledger {
       for (const statement of SCHEMA) db.run(statement);
       const version = db.query<{ version: number }, []>("SELECT version FROM ledger_schema").get()?.version;
       if (version === undefined) db.query("INSERT INTO ledger_schema (version) VALUES (?)").run(SCHEMA_VERSION);
-      else if (version !== SCHEMA_VERSION) {
-        throw new BtstoreError("corrupt", `Cannot open the ledger: its version is ${version}, this program reads ${SCHEMA_VERSION}`);
-      }
+      else if (version !== SCHEMA_VERSION) throw unknownVersion(version);
       db.run("UPDATE ledger_audits SET kind = 'unknown', outcome = 'unknown' WHERE outcome = 'pending'");
     }).immediate();
   }
@@ -256,22 +262,7 @@ export class Ledger {
 
   /** Figures of the last 7 days. */
   summary(now: number): LedgerSummary {
-    const since = now - this.#windows.weekMs;
-    const audits: Record<VerdictKind, number> = { pass: 0, late: 0, fail: 0, offline: 0, unknown: 0 };
-    const kinds = this.#db
-      .query<{ kind: VerdictKind; count: number }, [number]>("SELECT kind, COUNT(*) AS count FROM ledger_audits WHERE at > ? AND outcome <> 'pending' GROUP BY kind")
-      .all(since);
-    for (const { kind, count } of kinds) audits[kind] = count;
-    const lastAuditAt = this.#db.query<{ at: number | null }, []>("SELECT MAX(at) AS at FROM ledger_audits").get()!.at;
-    const lastElapsed = this.#db
-      .query<{ elapsedMs: number }, []>("SELECT elapsed_ms AS elapsedMs FROM ledger_audits WHERE elapsed_ms IS NOT NULL ORDER BY at DESC LIMIT 1")
-      .get();
-    const { matches, mismatches } = this.#db
-      .query<{ matches: number; mismatches: number }, [number]>(
-        "SELECT COUNT(*) FILTER (WHERE is_match = 1) AS matches, COUNT(*) FILTER (WHERE is_match = 0) AS mismatches FROM ledger_unit_checks WHERE at > ?",
-      )
-      .get(since)!;
-    return { audits, lastAuditAt, lastElapsedMs: lastElapsed?.elapsedMs ?? null, unitChecks: { matches, mismatches } };
+    return summarise(this.#db, this.#windows, now);
   }
 
   /** Transcripts kept, newest first: JSON as of `encodeTranscript`. */
@@ -333,7 +324,7 @@ export class Ledger {
   }
 
   /**
-   * Bytes declared now under each of these roots, in hex; roots that are not declared are left out.
+   * Bytes declared now under each of these roots, in hex, and perhaps under others; roots that are not declared are left out.
    *
    * A claim may list 65,536 roots, of which few are ever checked: those are looked up once per declaration, in one pass.
    */
@@ -343,7 +334,7 @@ export class Ledger {
     const { sectorBytes } = this.#lookedUp;
     const unknown = [...roots].filter((root) => !sectorBytes.has(root));
     if (serial !== null && unknown.length > 0) for (const [root, bytes] of this.#findSectors(unknown)) sectorBytes.set(root, bytes);
-    return new Map([...sectorBytes].filter(([root, bytes]) => bytes > 0 && roots.has(root)));
+    return new Map([...sectorBytes].filter(([, bytes]) => bytes > 0));
   }
 
   /** Bytes declared under each root; 0 if none are. */
@@ -372,4 +363,46 @@ export class Ledger {
 /** Three bytes as a number, read without the view over each root that a wider read would make. */
 function beginningOf(root: Uint8Array): number {
   return root[0]! | (root[1]! << 8) | (root[2]! << 16);
+}
+
+/**
+ * Reads what a ledger says, without opening it: for a look beside the validator that holds it. Writes nothing.
+ *
+ * @param db Of a validator's hashes file; may be read-only.
+ * @param now Wall clock, milliseconds.
+ * @throws An SQLite error if the database holds no ledger; BtstoreError `corrupt` if it is of another version.
+ */
+export function readLedgerView(db: Database, windows: Windows, now: number): LedgerView {
+  const version = db.query<{ version: number }, []>("SELECT version FROM ledger_schema").get()?.version;
+  if (version !== SCHEMA_VERSION) throw unknownVersion(version);
+  const declaredBytes = db.query<{ bytes: number }, []>("SELECT bytes FROM ledger_declarations ORDER BY serial DESC LIMIT 1").get()?.bytes ?? 0;
+  const lastMiss = db
+    .query<{ at: number; kind: VerdictKind; fault: string | null }, [number]>(
+      "SELECT at, kind, fault FROM ledger_audits WHERE outcome = 'miss' AND at > ? ORDER BY id DESC LIMIT 1",
+    )
+    .get(now - windows.weekMs);
+  return { ...summarise(db, windows, now), declaredBytes, lastMiss };
+}
+
+function unknownVersion(version: number | undefined): BtstoreError {
+  return new BtstoreError("corrupt", `Cannot open the ledger: its version is ${version ?? "missing"}, this program reads ${SCHEMA_VERSION}`);
+}
+
+function summarise(db: Database, windows: Windows, now: number): LedgerSummary {
+  const since = now - windows.weekMs;
+  const audits: Record<VerdictKind, number> = { pass: 0, late: 0, fail: 0, offline: 0, unknown: 0 };
+  const kinds = db
+    .query<{ kind: VerdictKind; count: number }, [number]>("SELECT kind, COUNT(*) AS count FROM ledger_audits WHERE at > ? AND outcome <> 'pending' GROUP BY kind")
+    .all(since);
+  for (const { kind, count } of kinds) audits[kind] = count;
+  const lastAuditAt = db.query<{ at: number | null }, []>("SELECT MAX(at) AS at FROM ledger_audits").get()!.at;
+  const lastElapsed = db
+    .query<{ elapsedMs: number }, []>("SELECT elapsed_ms AS elapsedMs FROM ledger_audits WHERE elapsed_ms IS NOT NULL ORDER BY at DESC LIMIT 1")
+    .get();
+  const { matches, mismatches } = db
+    .query<{ matches: number; mismatches: number }, [number]>(
+      "SELECT COUNT(*) FILTER (WHERE is_match = 1) AS matches, COUNT(*) FILTER (WHERE is_match = 0) AS mismatches FROM ledger_unit_checks WHERE at > ?",
+    )
+    .get(since)!;
+  return { audits, lastAuditAt, lastElapsedMs: lastElapsed?.elapsedMs ?? null, unitChecks: { matches, mismatches } };
 }

@@ -11,7 +11,7 @@ export {
   encodeSignedDeclaration, openDeclaration, type Declaration, type DeclarationFault, type SignedDeclaration, type VerifySignature,
 } from "./declaration.ts";
 export { judgeMismatches, type Guilt, type Mismatch } from "./fraud.ts";
-export { Ledger, type AuditRecord, type DeclarationOutcome, type LedgerSummary, type StandingDeclaration, type UnitCheckRecord } from "./ledger.ts";
+export { Ledger, readLedgerView, type AuditRecord, type DeclarationOutcome, type LedgerSummary, type LedgerView, type StandingDeclaration, type UnitCheckRecord } from "./ledger.ts";
 export {
   HOP_ANSWER_BYTES, HOP_REQUEST_BYTES, NOTICE_BYTES, OPENING_ANSWER_BYTES_MAX, OPENING_REQUEST_BYTES, decodeHopAnswer, decodeHopRequest, decodeNotice,
   decodeOpeningRequest, decodeOpenings, encodeHopAnswer, encodeHopRequest, encodeNotice, encodeOpeningRequest, encodeOpenings, type HopAnswer, type HopRequest, type Notice,

@@ -76,14 +76,30 @@ export function openHashes(path: string, identity: HashesIdentity, mode: OpenMod
 
 /** Whose a hashes file is, by itself; null if it cannot be told. Changes nothing. */
 export function hashesIdentity(path: string): HashesIdentity | null {
+  try {
+    return readHashes(path, (_, identity) => identity);
+  } catch {
+    return null;
+  }
+}
+
+/**
+ * Looks into a hashes file, whosever it is, beside the process that has it. Changes nothing.
+ *
+ * @param read Gets the database, read-only and closed afterwards, and whose it is.
+ * @returns What `read` returns; null if the file does not say whose it is.
+ * @throws {BtstoreError} `corrupt`, `disk`.
+ */
+export function readHashes<Result>(path: string, read: (database: Database, identity: HashesIdentity) => Result): Result | null {
   let database: Database | undefined;
   try {
     database = new Database(path, { readonly: true });
+    database.run(`PRAGMA busy_timeout = ${BUSY_MS}`);
     const row = database.query<IdentityRow, []>("SELECT * FROM identity").get();
     if (!row || (row.role !== "miner" && row.role !== "validator")) return null;
-    return { role: row.role, self: row.self as Ss58, peer: row.peer as Ss58, netuid: row.netuid, genesisHash: fromHex(row.genesis) };
-  } catch {
-    return null;
+    return read(database, { role: row.role, self: row.self as Ss58, peer: row.peer as Ss58, netuid: row.netuid, genesisHash: fromHex(row.genesis) });
+  } catch (error) {
+    throw storeFailure(`read "${path}"`, error);
   } finally {
     database?.close();
   }

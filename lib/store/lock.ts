@@ -16,11 +16,17 @@ export type FolderLock = {
   release(): Promise<void>;
 };
 
+/** Who holds a lock; without its pid where that could not be written. */
+export type FolderHolder = { readonly pid: number | null };
+
 /** Held locks. A collected Database closes itself, and with it the lock would be gone. */
 const held = new Set<Database>();
 
 /** How often a held lock is tried again, in milliseconds. */
 const RETRY_MS = 10;
+
+/** Longest wait for somebody who only looks at the lock (`folderHolder`), in milliseconds. */
+const LOOK_MS = 30;
 
 /**
  * Takes a folder's lock.
@@ -30,7 +36,7 @@ const RETRY_MS = 10;
  * @param waitMs How long to wait for another holder, in milliseconds.
  * @throws {BtstoreError} `locked`, naming the pid that holds it; `disk` if the file cannot be made.
  */
-export async function lockFolder(dir: string, what: string, waitMs = 0): Promise<FolderLock> {
+export async function lockFolder(dir: string, what: string, waitMs = LOOK_MS): Promise<FolderLock> {
   const pidPath = join(dir, `.${what}.pid`);
   try {
     // SQLite would take a lock in a folder it may only read, or say no more than that it cannot open a file.
@@ -44,7 +50,7 @@ export async function lockFolder(dir: string, what: string, waitMs = 0): Promise
     taken = tryLock(dir, what);
   }
   if (!taken) {
-    const pid = await readFile(pidPath, "utf8").then((text) => /^(\d{1,10})\n$/.exec(text)?.[1], () => undefined);
+    const pid = await readPid(pidPath);
     throw new BtstoreError("locked", `Cannot open the store at "${dir}": ${pid ? `process ${pid}` : "another process"} holds the ${what} lock`);
   }
   const lock = taken;
@@ -56,6 +62,31 @@ export async function lockFolder(dir: string, what: string, waitMs = 0): Promise
   // On a full disk the lock holds all the same; only the message of the next one lacks the pid.
   await writeFile(pidPath, `${process.pid}\n`).catch(() => {});
   return { release };
+}
+
+/**
+ * Whether somebody holds a folder's lock, told without taking it.
+ *
+ * @param what As for `lockFolder`.
+ * @returns null if nobody does.
+ */
+export async function folderHolder(dir: string, what: string): Promise<FolderHolder | null> {
+  let database: Database | undefined;
+  try {
+    database = new Database(join(dir, `.${what}.lock`), { readonly: true });
+    // A reader is refused while the lock is held, and reads for less than a millisecond otherwise.
+    database.query("SELECT 1 FROM sqlite_schema").get();
+    return null;
+  } catch (error) {
+    return storeFailure(`look at the lock of "${dir}"`, error).code === "locked" ? { pid: await readPid(join(dir, `.${what}.pid`)) } : null;
+  } finally {
+    database?.close();
+  }
+}
+
+async function readPid(path: string): Promise<number | null> {
+  const text = await readFile(path, "utf8").then((text) => /^(\d{1,10})\n$/.exec(text)?.[1], () => undefined);
+  return text === undefined ? null : Number(text);
 }
 
 /** The lock, or null if it is held. */

@@ -5,9 +5,9 @@
 export { adviseSectors, allocationBudget, planAllocation, type Allotment, type SectorAdvice, type Share, type Space } from "./allocation.ts";
 export { fillMemory, planFill, type FillPlan } from "./fill-plan.ts";
 export { fillPartition, fillPartitions, type FillOptions, type FillProgress, type Sealer } from "./fill.ts";
-export { hashesName, openHashes, type HashesIdentity, type HashesRole } from "./hashes.ts";
+export { hashesName, openHashes, readHashes, type HashesIdentity, type HashesRole } from "./hashes.ts";
 export { storeIdentities, type StoreIdentity } from "./identities.ts";
-export { lockFolder, type FolderLock } from "./lock.ts";
+export { folderHolder, lockFolder, type FolderHolder, type FolderLock } from "./lock.ts";
 export { MANIFEST_NAME, readManifest, updateManifest, writeManifest, type ManifestEntry } from "./manifest.ts";
 export { Partition, type Declared, type PartitionKey } from "./partition.ts";
 export type { OwnDeclaration } from "./records.ts";

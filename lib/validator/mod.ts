@@ -11,3 +11,4 @@ export { type Ledgers, openLedgers } from "./ledgers.ts";
 export type { MinerRow, ValidatorReport } from "./report.ts";
 export { openUnitComputer, type UnitComputer } from "./units.ts";
 export { Validator, type ValidatorOptions } from "./validator.ts";
+export { type MinerView, type ValidatorView, viewLedgers } from "./view.ts";
