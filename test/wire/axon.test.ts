@@ -251,8 +251,12 @@ describe("createAxon(): bodies as streams", () => {
     let end = () => {};
     const body = new ReadableStream({ start: (controller) => void (end = () => (controller.enqueue(sent.body), controller.close())) });
     const answer = axon(streamed(sent, body), ADDRESS);
-    for (let i = 0; i < 20; i++) await Promise.resolve();
+    const settle = async () => {
+      for (let i = 0; i < 20; i++) await Promise.resolve();
+    };
+    await settle();
     clock.advance(1_015);
+    await settle();
     end();
     expect(await said(await answer)).toBe("200 ok");
   });
@@ -264,6 +268,17 @@ describe("createAxon(): bodies as streams", () => {
     expect(await said(await stuck[0]!)).toBe("408 SlowBody");
     clock.advance(5_000);
     expect(await Promise.all(stuck.slice(1).map(async (answer) => said(await answer)))).toEqual(["408 SlowBody", "408 SlowBody"]);
+  });
+
+  test("has no more requests at work in all than the table says", async () => {
+    let finish = () => {};
+    const held = new Promise<void>((resolve) => void (finish = resolve));
+    const { axon } = testAxon({ routes: { Ping: async () => (await held, new Uint8Array(0)) }, limits: limitsWith({ workMax: 1 }) });
+    const atWork = axon(requestOf(draft("Ping", utf8("x"))), ADDRESS);
+    expect(await said(await axon(requestOf(draft("Ping", utf8("x"), plain)), "198.51.100.7"))).toBe("503 Busy");
+    finish();
+    expect(await said(await atWork)).toBe("200 ok");
+    expect(await said(await axon(requestOf(draft("Ping", utf8("x"), plain)), "198.51.100.7"))).toBe("200 ok");
   });
 
   test("does not count bodies that are coming in as work", async () => {
@@ -286,7 +301,9 @@ describe("createAxon(): forgeries", () => {
     for (let i = 0; i < 5; i++) answers.push(await said(await axon(forged(), `198.51.100.${i}`)));
     expect(answers).toEqual([...Array<string>(3).fill("401 BadSignature"), "503 Busy", "503 Busy"]);
     expect(await said(await axon(honest(), ADDRESS))).toBe("200 ok");
-    expect(await said(await axon(honest(), "203.0.113.9"))).toBe("503 Busy");
+    const unread = honest();
+    expect(await said(await axon(unread, "203.0.113.9"))).toBe("503 Busy");
+    expect(unread.bodyUsed).toBe(false);
     clock.advance(1_000);
     expect(await said(await axon(honest(), "203.0.113.9"))).toBe("200 ok");
   });
