@@ -10,7 +10,7 @@ import {
 } from "../audit/mod.ts";
 import { sealSeed, unitSpec } from "../space/mod.ts";
 import { type Hotkey, verifySignature } from "../wallet/mod.ts";
-import type { Dendrite } from "../wire/mod.ts";
+import { type Dendrite, PROTOCOL_VERSION, decodePing } from "../wire/mod.ts";
 import { askHops, askOpenings } from "./exchange.ts";
 import type { Peer } from "./peer.ts";
 
@@ -50,9 +50,14 @@ export class Auditor {
 
   /** Measures one round trip. */
   async ping(peer: Peer, signal: AbortSignal): Promise<void> {
-    const { dendrite, clock } = this.#options;
+    const { dendrite, clock, log } = this.#options;
     const outcome = await dendrite.call(peer.address, "Ping", EMPTY, { timeoutMs: CALL_MS, signal });
+    if (outcome.kind === "refused" && outcome.reason === "CallerOutdated") {
+      log.warn("A miner speaks a newer protocol: upgrade this validator's btstore", { miner: peer.hotkey });
+    }
     if (outcome.kind !== "ok") return;
+    const version = decodePing(outcome.body);
+    if (version !== PROTOCOL_VERSION) log.debug("A miner's ping names another version of the protocol", { miner: peer.hotkey, version: version ?? "none", ours: PROTOCOL_VERSION });
     peer.addRoundTrip(outcome.elapsedMs);
     peer.answeredAtMs = clock.monotonic();
   }

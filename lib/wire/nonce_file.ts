@@ -9,7 +9,7 @@
  * ASCII; nonce, u64; number of the pair from 1 on, u64; little-endian. The ring is as long as the replay store may grow,
  * which drops pairs in the order it took them: what is overwritten was forgotten before.
  */
-import { closeSync, constants, fstatSync, ftruncateSync, openSync, readFileSync, readSync, writeSync } from "node:fs";
+import { closeSync, constants, fstatSync, ftruncateSync, lstatSync, openSync, readFileSync, readSync, readdirSync, rmSync, writeSync } from "node:fs";
 import { assertInteger, concat, readU64le, u64le, utf8 } from "../core/mod.ts";
 import type { Ss58 } from "../core/mod.ts";
 
@@ -19,6 +19,9 @@ export type NoncePair = { readonly hotkey: Ss58; readonly nonce: bigint };
 const SLOT_BYTES = 64;
 const ADDRESS = /^5[1-9A-HJ-NP-Za-km-z]{47}$/;
 const FOLDER = "/dev/shm";
+const PREFIX = "btstore-nonces-";
+/** Files that nobody wrote to for this long are swept, in milliseconds: a nonce is worth something for a minute. */
+const SWEEP_MS = 3_600_000;
 const BOOT_ID = "/proc/sys/kernel/random/boot_id";
 
 /**
@@ -27,7 +30,7 @@ const BOOT_ID = "/proc/sys/kernel/random/boot_id";
  * @param dir A folder that only one axon at a time works on.
  */
 export function nonceFile(dir: string): string {
-  return `${FOLDER}/btstore-nonces-${Bun.SHA256.hash(dir, "hex").slice(0, 32)}`;
+  return `${FOLDER}/${PREFIX}${Bun.SHA256.hash(dir, "hex").slice(0, 32)}`;
 }
 
 export class NonceFile {
@@ -90,6 +93,21 @@ export class NonceFile {
   close(): void {
     if (this.#fd !== null) closeSync(this.#fd);
     this.#fd = null;
+  }
+}
+
+/**
+ * Removes files that axons of other folders left behind. One that is in use all the same is only missed after its
+ * axon's next start.
+ */
+export function sweepNonceFiles(nowMs: number, folder = FOLDER): void {
+  try {
+    for (const name of readdirSync(folder)) {
+      const path = `${folder}/${name}`;
+      if (name.startsWith(PREFIX) && nowMs - lstatSync(path).mtimeMs > SWEEP_MS) rmSync(path);
+    }
+  } catch {
+    // Gone already, or another user's: not ours to care about.
   }
 }
 

@@ -10,7 +10,7 @@
  */
 import { MAX_AGE_MS, MAX_SKEW_MS } from "./btauth.ts";
 import type { Ss58 } from "../core/mod.ts";
-import { NonceFile } from "./nonce_file.ts";
+import { NonceFile, sweepNonceFiles } from "./nonce_file.ts";
 import type { NoncePair } from "./nonce_file.ts";
 
 /**
@@ -35,6 +35,7 @@ export type ReplayBounds = {
  */
 export function openReplayStore(bounds: ReplayBounds, path: string | undefined, processStartMs: number, nowMs: number, monotonicMs: number): ReplayStore {
   const opened = path === undefined ? null : NonceFile.open(path, bounds.pairsMax);
+  if (opened) sweepNonceFiles(nowMs);
   const store = new ReplayStore(bounds, opened?.pairs ? 0 : earliestNonceMs(processStartMs), opened?.file);
   const oldest = BigInt(Math.floor(nowMs) - RETENTION_MS) * 1_000_000n;
   for (const pair of opened?.pairs ?? []) if (pair.nonce >= oldest) store.restore(pair, monotonicMs);

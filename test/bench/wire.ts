@@ -11,12 +11,17 @@ import { cpus } from "node:os";
 import { silentLog, systemClock, toHex, utf8 } from "../../lib/core/mod.ts";
 import { cryptoReady, keypairFromUri, verifySignature } from "../../lib/wallet/mod.ts";
 import { NonceSource, signRequest } from "../../lib/wire/btauth.ts";
+import { legacyBody, legacyHeaders } from "../../lib/wire/legacy.ts";
+import { LegacyDendrite } from "../../lib/wire/legacy_dendrite.ts";
 import { createAxon, Dendrite, listenAxon, WIRE_LIMITS } from "../../lib/wire/mod.ts";
+import type { AxonHandler } from "../../lib/wire/mod.ts";
 
 export type WireFigures = {
   readonly boundPerSecond: number;
   readonly answeredPerSecond: number;
+  readonly legacyAnsweredPerSecond: number;
   readonly refusedPerSecond: number;
+  readonly legacyRefusedPerSecond: number;
   readonly loopbackPerSecond: number;
   /** Milliseconds of the 20-byte ping on the dendrite's clock, and of the whole call. */
   readonly roundTripMs: { readonly median: number; readonly p99: number; readonly call: number };
@@ -36,6 +41,7 @@ export async function measureWire(requestCount: number): Promise<WireFigures> {
   const axon = createAxon({
     hotkey: miner,
     routes: { Ping: async (_caller, body) => body },
+    legacyRoutes: { Retrieve: async () => ({ data: null }) },
     whoIs: (hotkey) => (hotkey === validator.ss58 ? { isRegistered: true, hasPermit: true } : null),
     clock: systemClock,
     log: silentLog,
@@ -53,6 +59,13 @@ export async function measureWire(requestCount: number): Promise<WireFigures> {
       body: body as Uint8Array<ArrayBuffer>,
     });
 
+  const peer = { hotkey: miner.ss58, ip: "127.0.0.1", port: 8091 };
+  const legacyFrom = (from: typeof validator) => {
+    const sent = new LegacyDendrite({ hotkey: from, clock: systemClock }).sign(peer, "Retrieve", { key: "twenty bytes of key." }, 12);
+    const bytes = legacyBody(sent);
+    return new Request("http://127.0.0.1:8091/Retrieve", { method: "POST", headers: { ...legacyHeaders(sent), "content-length": String(bytes.length) }, body: bytes as Uint8Array<ArrayBuffer> });
+  };
+
   const message = new Uint8Array(250);
   const signature = validator.sign(message);
   const boundPerSecond = await rate(requestCount, async () => {
@@ -60,32 +73,24 @@ export async function measureWire(requestCount: number): Promise<WireFigures> {
     miner.sign(message);
   });
 
-  // Prepared in slices, since a nonce is fresh for ten seconds only.
   const hash = new Bun.CryptoHasher("sha256");
-  let answerMs = 0;
-  for (let done = 0; done < requestCount; done += 500) {
-    const requests = Array.from({ length: Math.min(500, requestCount - done) }, () => requestFrom(validator));
-    const startMs = performance.now();
-    for (const request of requests) {
-      const response = await axon(request, "127.0.0.1");
-      if (response.status !== 200) throw new TypeError(`answered: expected 200, got ${response.status}`);
-      hash.update(await response.arrayBuffer());
-    }
-    answerMs += performance.now() - startMs;
-  }
-
-  const unknown = requestFrom(stranger);
-  const refusedPerSecond = await rate(20 * requestCount, async () => {
-    const response = await axon(unknown, "127.0.0.1");
-    if (response.status !== 403) throw new TypeError(`refused: expected 403, got ${response.status}`);
+  const answeredPerSecond = await answerRate(axon, requestCount, () => requestFrom(validator), (answer) => void hash.update(answer));
+  const legacyAnsweredPerSecond = await answerRate(axon, requestCount, () => legacyFrom(validator), (answer) => {
+    const { key } = JSON.parse(new TextDecoder().decode(answer)) as { key: string };
+    hash.update(key);
   });
+  const refuse = (request: Request) => async () => {
+    const response = await axon(request, "127.0.0.1");
+    if (response.status !== 403) throw new TypeError(`refused: expected 403, got ${response.status}`);
+  };
+  const refusedPerSecond = await rate(20 * requestCount, refuse(requestFrom(stranger)));
+  const legacyRefusedPerSecond = await rate(20 * requestCount, refuse(legacyFrom(stranger)));
 
   const listening = listenAxon(axon, { ip: "127.0.0.1", port: 0 });
   const dendrite = new Dendrite({ hotkey: validator });
   const elapsed: number[] = [];
-  const peer = { hotkey: miner.ss58, ip: "127.0.0.1", port: listening.port };
   const loopbackPerSecond = await rate(requestCount, async () => {
-    const outcome = await dendrite.call(peer, "Ping", body, { timeoutMs: 10_000 });
+    const outcome = await dendrite.call({ ...peer, port: listening.port }, "Ping", body, { timeoutMs: 10_000 });
     if (outcome.kind !== "ok") throw new TypeError(`loopback: expected ok, got ${outcome.kind}`);
     elapsed.push(outcome.elapsedMs);
   });
@@ -95,12 +100,30 @@ export async function measureWire(requestCount: number): Promise<WireFigures> {
   const at = (share: number) => elapsed[Math.floor(share * (elapsed.length - 1))]!;
   return {
     boundPerSecond,
-    answeredPerSecond: (1000 * requestCount) / answerMs,
+    answeredPerSecond,
+    legacyAnsweredPerSecond,
     refusedPerSecond,
+    legacyRefusedPerSecond,
     loopbackPerSecond,
     roundTripMs: { median: at(0.5), p99: at(0.99), call: 1000 / loopbackPerSecond },
     digest: toHex(hash.digest()),
   };
+}
+
+/** Requests answered in a second. They are prepared in slices, since a nonce is fresh for ten seconds only. */
+async function answerRate(axon: AxonHandler, count: number, prepare: () => Request, take: (answer: Uint8Array) => void): Promise<number> {
+  let ms = 0;
+  for (let done = 0; done < count; done += 500) {
+    const requests = Array.from({ length: Math.min(500, count - done) }, prepare);
+    const startMs = performance.now();
+    for (const request of requests) {
+      const response = await axon(request, "127.0.0.1");
+      if (response.status !== 200) throw new TypeError(`answered: expected 200, got ${response.status}`);
+      take(await response.bytes());
+    }
+    ms += performance.now() - startMs;
+  }
+  return (1000 * count) / ms;
 }
 
 async function rate(count: number, once: () => Promise<void>): Promise<number> {
@@ -122,7 +145,10 @@ if (import.meta.main) {
   row("one verify + one sign, per second", (figures) => figures.boundPerSecond);
   row("requests answered, per second", (figures) => figures.answeredPerSecond);
   row("  share of the bound", (figures) => figures.answeredPerSecond / figures.boundPerSecond, 2);
+  row("requests of the old protocol answered, per second", (figures) => figures.legacyAnsweredPerSecond);
+  row("  share of the bound", (figures) => figures.legacyAnsweredPerSecond / figures.boundPerSecond, 2);
   row("requests refused before the signature, per second", (figures) => figures.refusedPerSecond);
+  row("  of the old protocol", (figures) => figures.legacyRefusedPerSecond);
   row("calls over loopback, both ends, per second", (figures) => figures.loopbackPerSecond);
   row("  on the dendrite's clock, ms: median", (figures) => figures.roundTripMs.median, 2);
   row("  on the dendrite's clock, ms: 99th percentile", (figures) => figures.roundTripMs.p99, 2);

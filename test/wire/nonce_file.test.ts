@@ -1,8 +1,8 @@
 import { afterAll, describe, expect, test } from "bun:test";
-import { chmodSync, mkdtempSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdtempSync, readFileSync, readdirSync, rmSync, statSync, symlinkSync, utimesSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { NonceFile, nonceFile } from "../../lib/wire/nonce_file.ts";
+import { NonceFile, nonceFile, sweepNonceFiles } from "../../lib/wire/nonce_file.ts";
 import { openReplayStore } from "../../lib/wire/replay.ts";
 import { draft, plain, requestOf, said, START_MS, testAxon, validator } from "./fixture.ts";
 
@@ -71,6 +71,21 @@ describe("NonceFile", () => {
     file.close();
     file.append(pair(2));
     expect(reopened(path, 3)).toEqual([pair(1)]);
+  });
+});
+
+describe("sweepNonceFiles()", () => {
+  test("removes what nobody wrote to for an hour, and nothing that is not a nonce file", () => {
+    const dir = mkdtempSync(join(tmpdir(), "btstore-nonces-"));
+    for (const name of ["btstore-nonces-a", "btstore-nonces-b", "other"]) writeFileSync(join(dir, name), "");
+    for (const name of ["btstore-nonces-a", "other"]) utimesSync(join(dir, name), new Date(0), new Date(0));
+    const nowMs = statSync(join(dir, "btstore-nonces-b")).mtimeMs;
+    sweepNonceFiles(nowMs + 3_600_000, dir);
+    expect(readdirSync(dir).sort()).toEqual(["btstore-nonces-b", "other"]);
+    sweepNonceFiles(nowMs + 3_600_001, dir);
+    expect(readdirSync(dir)).toEqual(["other"]);
+    sweepNonceFiles(0, join(dir, "missing"));
+    rmSync(dir, { recursive: true });
   });
 });
 
