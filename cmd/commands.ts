@@ -17,6 +17,7 @@ export const COMMANDS: Readonly<Partial<Record<CommandName, CommandRow>>> = {
   validate: { summary: "audit the miners and set weights, until stopped", load: async () => (await import("./validate.ts")).validate },
   alloc: { summary: "plan the partitions by stake, show the plan, ask, fill; goes on after any interruption", load: async () => (await import("./alloc.ts")).alloc },
   verify: { summary: "re-read partitions against their hashes and repair filler that rotted; or check an audit's transcript", load: async () => (await import("./verify.ts")).verify },
+  status: { summary: "show what is on this machine: partitions, audits, which roles run; beside them, without keys or chain", load: async () => (await import("./overview.ts")).status },
   bench: { summary: "measure fill, regeneration and reads, and say what they mean for this machine as a miner", load: async () => (await import("./bench.ts")).bench },
   register: { summary: "register the hotkey on a subnet; shows the price, asks, pays from the coldkey", load: async () => (await import("./register.ts")).register },
   "serve-axon": { summary: "announce on chain where the axon is reached, unless the chain knows", load: async () => (await import("./serve_axon.ts")).serveAxon },

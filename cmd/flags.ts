@@ -90,6 +90,8 @@ export const FLAGS = {
   "blacklist.allow_non_registered": { type: onOff, default: false, environment: ["BTSTORE_BLACKLIST_ALLOW_NON_REGISTERED"], commands: ["mine"], meaning: "serve hotkeys that are not registered what needs no permit" },
   "blacklist.minimum_stake_requirement": { type: integer(0, 1_000_000_000), default: 0, environment: ["BTSTORE_BLACKLIST_MINIMUM_STAKE_REQUIREMENT"], commands: ["mine"], meaning: "least stake of the hotkeys to serve, in TAO" },
   once: { type: onOff, default: false, environment: ["BTSTORE_ONCE"], commands: ["validate"], meaning: "run one round and end" },
+  watch: { type: onOff, default: false, environment: ["BTSTORE_WATCH"], commands: ["status"], meaning: "look again every 2 seconds until Ctrl-C" },
+  chain: { type: onOff, default: false, environment: ["BTSTORE_CHAIN"], commands: ["status"], meaning: "ask the chain too; implied by a typed --subtensor flag" },
   repair: { type: onOff, default: false, environment: ["BTSTORE_REPAIR"], commands: ["verify"], meaning: "seal filler again that no longer matches its hashes" },
   audit: { type: text, default: null, environment: ["BTSTORE_AUDIT"], commands: ["verify"], meaning: "check the transcript of an audit in this file instead; needs nothing else" },
   miners: { type: integer(1, 64), default: 3, environment: ["BTSTORE_MINERS"], commands: ["devnet"], meaning: "miners to start" },

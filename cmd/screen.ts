@@ -11,6 +11,7 @@ export type ScreenStream = { readonly isTTY?: boolean; readonly columns?: number
 const HIDE_CURSOR = "\x1b[?25l";
 const SHOW_CURSOR = "\x1b[?25h";
 const CLEAR_BELOW = "\x1b[0J";
+const CLEAR_ALL = "\x1b[H\x1b[2J";
 
 export class Screen {
   readonly #stream: ScreenStream;
@@ -47,6 +48,12 @@ export class Screen {
     const erase = this.#erase();
     this.#footer = lines;
     this.#stream.write(erase + this.#paint());
+  }
+
+  /** Wipes the terminal and paints the footer again: after a change of size nobody knows where its lines went. */
+  clear(): void {
+    if (!this.isTerminal || this.#painted === 0) return;
+    this.#stream.write(CLEAR_ALL + this.#paint());
   }
 
   /** Leaves the last footer standing as ordinary lines and gives the cursor back. */
