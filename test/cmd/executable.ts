@@ -12,9 +12,10 @@ export function cleanEnvironment(extra: Readonly<Record<string, string>> = {}): 
   return { PATH: process.env["PATH"] ?? "", HOME: "/nonexistent", ...extra };
 }
 
-/** Runs it to its end, with nothing on stdin. */
-export async function btstore(words: readonly string[], environment: Readonly<Record<string, string>> = {}, folder?: string): Promise<Ended> {
-  const child = Bun.spawn([EXECUTABLE, ...words], { env: cleanEnvironment(environment), stdin: "ignore", stdout: "pipe", stderr: "pipe", ...(folder ? { cwd: folder } : {}) });
+/** Runs it to its end, with nothing on stdin unless told. */
+export async function btstore(words: readonly string[], environment: Readonly<Record<string, string>> = {}, folder?: string, input?: string): Promise<Ended> {
+  const stdin = input === undefined ? "ignore" : new TextEncoder().encode(input);
+  const child = Bun.spawn([EXECUTABLE, ...words], { env: cleanEnvironment(environment), stdin, stdout: "pipe", stderr: "pipe", ...(folder ? { cwd: folder } : {}) });
   const [stdout, stderr, status] = await Promise.all([new Response(child.stdout).text(), new Response(child.stderr).text(), child.exited]);
   return { status, stdout, stderr };
 }

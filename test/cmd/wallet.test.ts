@@ -1,9 +1,14 @@
 import { afterAll, describe, expect, test } from "bun:test";
-import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { loadColdkey, loadHotkey } from "../../lib/wallet/mod.ts";
+import { obfuscatePassword, passwordVariable } from "../../lib/wallet/password.ts";
+import { ansible } from "../wallet/vault.ts";
 import { btstore, TerminalRun } from "./executable.ts";
+
+const WORDS = "legal winner thank year wave sausage worth useful legal winner thank yellow";
+const ADDRESS = "5EHgWw2Af1pnoc7f1A8bfmM97W3DAYW8xr82RfhLL9oAabAe";
 
 const folder = mkdtempSync(join(tmpdir(), "btstore-wallet-"));
 afterAll(() => rmSync(folder, { recursive: true }));
@@ -90,6 +95,124 @@ describe("btstore wallet", () => {
     const listed = await btstore(["wallet", "list", "--json", "--wallet.path", path]);
     expect(JSON.parse(listed.stdout)).toEqual({ path, wallets: [{ name: "a", coldkey: address, hotkeys: [{ name: "h", ss58: hot.address }] }] });
   });
+
+  test("regen-… makes the same key again from stdin or a file, without showing the words, and reads no words from the command line", async () => {
+    const path = join(folder, "regen");
+    const words = join(folder, "words.txt");
+    writeFileSync(words, `${WORDS}\n`);
+    const seed = "6fa2796b0071cac425d8a7851038318c2c37dcebfe4bae73197ce93e75909bd2";
+    const runs = [
+      await btstore(["wallet", "regen-hotkey", "--json", "--wallet.path", path, "--mnemonic_file", words]),
+      await btstore(["wallet", "regen-hotkey", "--json", "--wallet.path", path, "--wallet.hotkey", "seed"], {}, undefined, seed),
+      await btstore(["wallet", "regen-coldkey", "--json", "--wallet.path", path, "--no_password"], {}, undefined, `  ${WORDS.toUpperCase()}\r\n`),
+    ];
+    for (const { status, stdout, stderr } of runs) {
+      expect(status, stderr).toBe(0);
+      expect(JSON.parse(stdout)).toEqual({ address: ADDRESS, path: expect.stringContaining(path) });
+      expect(stdout + stderr).not.toContain("legal");
+    }
+    for (const input of ["", "legal winner", "x".repeat(5000)]) {
+      const { status, stderr } = await btstore(["wallet", "regen-hotkey", "--wallet.path", path, "--wallet.hotkey", "bad"], {}, undefined, input);
+      expect(status, stderr).toBe(2);
+      expect(stderr).not.toContain("legal");
+    }
+    expect(await btstore(["wallet", "regen-hotkey", "--wallet.path", path, "--mnemonic", WORDS])).toMatchObject({ status: 2, stdout: "" });
+  });
+
+  test("regen-hotkey asks for the words without showing them, and before it replaces a key", async () => {
+    const words = ["wallet", "regen-hotkey", "--wallet.path", join(folder, "regen-typed")];
+    const first = await make("new-hotkey", words.slice(2));
+    const refused = new TerminalRun([...words, "--overwrite"]);
+    await refused.shows("[y/N] ");
+    refused.type("n\r");
+    expect(await refused.ended()).toMatchObject({ status: 130 });
+    expect(readFileSync(first.path, "utf8")).toContain(first.address);
+    const run = new TerminalRun([...words, "--overwrite"]);
+    await run.shows("[y/N] ");
+    run.type("y\r");
+    await run.shows("Words or seed of the key: ");
+    run.type(`${WORDS}\r`);
+    const { status, output } = await run.ended();
+    expect(status).toBe(0);
+    expect(output).not.toContain("legal");
+    expect(readFileSync(first.path, "utf8")).toContain(ADDRESS);
+  });
+
+  test("sign and verify agree, for text and hex, and a wrong signature ends with 3", async () => {
+    const path = join(folder, "sign");
+    const { address } = await make("new-hotkey", ["--wallet.path", path]);
+    const check = (message: string, signature: string, signer = address) => btstore(["wallet", "verify", "--json", "--message", message, "--signature", signature, "--address", signer]);
+    for (const message of ["hello", "0x68656c6c6f"]) {
+      const { stdout, status } = await btstore(["wallet", "sign", "--json", "--use_hotkey", "--wallet.path", path, `--message=${message}`]);
+      expect(status).toBe(0);
+      const made = JSON.parse(stdout) as { address: string; signature: string };
+      expect(made).toEqual({ address, signature: expect.stringMatching(/^0x[0-9a-f]{128}$/) });
+      const verified = await check("hello", made.signature);
+      expect([verified.status, JSON.parse(verified.stdout)]).toEqual([0, { address, isValid: true, reading: "text", isWrapped: false }]);
+      const wrong = await check("hell", made.signature);
+      expect([wrong.status, JSON.parse(wrong.stdout)]).toEqual([3, { address, isValid: false }]);
+      expect((await check("hello", made.signature, ADDRESS)).status).toBe(3);
+      expect((await check("hello", made.signature, "nobody")).status).toBe(2);
+    }
+    for (const words of [["sign", "--use_hotkey"], ["sign", "--message", "0xzz"], ["verify", "--message", "x"]]) expect((await btstore(["wallet", ...words])).status, words.join(" ")).toBe(2);
+    const cold = await btstore(["wallet", "sign", "--message", "x", "--wallet.path", path]);
+    expect(cold.status).toBe(3);
+    expect(cold.stderr).toContain('a hotkey and "coldkeypub.txt" are enough');
+  });
+
+  test("opens an old encrypted key with each password there is, and with a typed one it does not show", async () => {
+    const path = join(folder, "old");
+    mkdirSync(join(path, "default/hotkeys"), { recursive: true });
+    const file = join(path, "default/hotkeys/default");
+    writeFileSync(file, ansible(JSON.stringify({ secretPhrase: WORDS }), "old password"));
+    const given = join(folder, "password.txt");
+    writeFileSync(given, "old password\n");
+    const words = ["wallet", "sign", "--use_hotkey", "--message", "x", "--wallet.path", path];
+    const variable = passwordVariable(file);
+    const cases: [readonly string[], Record<string, string>, number][] = [
+      [[], {}, 3],
+      [[], { BT_WALLET_PASSWORD: "old password" }, 0],
+      [[], { [variable]: obfuscatePassword("old password", variable) }, 0],
+      [[], { BT_WALLET_PASSWORD_FILE: given }, 0],
+      [["--wallet.password_file", given], { BT_WALLET_PASSWORD: "another one" }, 0],
+      [[], { BT_WALLET_PASSWORD: "another one", BT_WALLET_PASSWORD_FILE: given }, 3],
+      [["--wallet.password_file", join(folder, "nowhere")], {}, 3],
+    ];
+    for (const [more, environment, wanted] of cases) {
+      const { status, stdout, stderr } = await btstore([...words, ...more], environment);
+      expect(status, `${Object.keys(environment)} ${more} ${stderr}`).toBe(wanted);
+      expect(stdout + stderr).not.toMatch(/old password|another one|legal/);
+    }
+    const run = new TerminalRun(words);
+    await run.shows('Password for the hotkey "default" of wallet "default": ');
+    run.type("old password\r");
+    const { status, output } = await run.ended();
+    expect(status).toBe(0);
+    expect(output).not.toContain("old password");
+    const shown = JSON.parse((await btstore(["wallet", "show", "--json", "--wallet.path", path])).stdout) as { files: Record<string, { state: string }> };
+    expect(Object.entries(shown.files).map(([role, { state }]) => [role, state])).toEqual([["coldkey", "missing"], ["coldkeypub", "missing"], ["hotkey", "ansible"], ["hotkeypub", "missing"]]);
+  });
+
+  test("encrypt stores an old form as btcli does now, and decrypt stores it plain after a question", async () => {
+    const path = join(folder, "rewrite");
+    mkdirSync(join(path, "default/hotkeys"), { recursive: true });
+    const file = join(path, "default/hotkeys/default");
+    writeFileSync(file, ansible(JSON.stringify({ secretPhrase: WORDS }), "old password"));
+    const words = (verb: string) => ["wallet", verb, "--json", "--use_hotkey", "--wallet.path", path];
+    const environment = { BT_WALLET_PASSWORD: "old password" };
+    const encrypted = await btstore(words("encrypt"), environment);
+    expect(JSON.parse(encrypted.stdout)).toEqual({ address: ADDRESS, path: file, before: "ansible", now: "nacl" });
+    expect(readFileSync(file, "latin1")).toStartWith("$NACL");
+    expect((await btstore(words("encrypt"), environment)).status).toBe(3);
+    expect(await btstore(words("decrypt"), environment)).toMatchObject({ status: 2, stdout: "" });
+    const run = new TerminalRun(words("decrypt"), environment);
+    await run.shows("[y/N] ");
+    run.type("y\r");
+    const { status, output } = await run.ended();
+    expect(status, output).toBe(0);
+    expect(output).toContain('Opening the hotkey "default" of wallet "default" …');
+    expect(JSON.parse(readFileSync(file, "utf8"))).toMatchObject({ ss58Address: ADDRESS, secretPhrase: WORDS });
+  }, 60_000);
 
   test("keeps the words out of stderr and of the log file", async () => {
     const logs = join(folder, "logs");

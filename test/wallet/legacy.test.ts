@@ -1,11 +1,11 @@
 import { beforeAll, describe, expect, test } from "bun:test";
-import { createCipheriv, createHmac, pbkdf2Sync } from "node:crypto";
 import fc from "fast-check";
 import { BtstoreError, concat, toHex, utf8 } from "../../lib/core/mod.ts";
 import { openEncrypted } from "../../lib/wallet/encryption.ts";
 import { decodeKeyfile } from "../../lib/wallet/keyfile.ts";
 import { cryptoReady } from "../../lib/wallet/mod.ts";
 import { openAnsible, openFernet } from "../../lib/wallet/legacy.ts";
+import { ansible } from "./vault.ts";
 
 const ADDRESS = "5EHgWw2Af1pnoc7f1A8bfmM97W3DAYW8xr82RfhLL9oAabAe";
 const PASSWORD = "old password";
@@ -28,18 +28,6 @@ const FERNET =
   "gAAAAABfXhAAAAECAwQFBgcICQoLDA0OD8WHsPLgPqY7ilMpR7-xnLy7nwH0I6eJW7X2kIYCjGeKNS8ObGA3UJdqwWFKVxc4fzv9eDxlCEVbO-fkLZAUT8wGCW3iKrecGGOhFVy3oUq5cOzBGzZKdWMsPUAika1c7kHq2yyIPZ_HHo_izNmzdgWwilDUpMl6Uxtfd6ZUHaCa";
 
 beforeAll(cryptoReady);
-
-/** An Ansible vault by its specification, from the other side. */
-function ansible(plain: Uint8Array, password: string, padding?: Uint8Array): Uint8Array {
-  const salt = new Uint8Array(32).fill(7);
-  const keys = pbkdf2Sync(password, salt, 10_000, 80, "sha256");
-  const cipher = createCipheriv("aes-256-ctr", keys.subarray(0, 32), keys.subarray(64));
-  const missing = 16 - (plain.length % 16);
-  const box = concat(cipher.update(concat(plain, padding ?? new Uint8Array(missing).fill(missing))), cipher.final());
-  const mac = createHmac("sha256", keys.subarray(32, 64)).update(box).digest();
-  const body = toHex(utf8(`${toHex(salt)}\n${toHex(mac)}\n${toHex(box)}`));
-  return utf8(`$ANSIBLE_VAULT;1.1;AES256\n${body.match(/.{1,80}/g)!.join("\n")}\n`);
-}
 
 describe("openAnsible()", () => {
   test("opens what btwallet wrote", async () => {
