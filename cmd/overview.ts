@@ -21,11 +21,12 @@ export const status = command("status", async (run: Run<"status">) => {
   const chain = isChainWanted ? await openChain(run) : null;
   try {
     const look = lookFor(run, chain);
-    if (flags.watch) return await watch(run, look);
+    const blockMs = chain?.blockMs ?? STANDARD_BLOCK_MS;
+    if (flags.watch) return await watch(run, look, blockMs);
     const facts = await look();
     if (flags.json) return printJson(facts);
     if (facts.folders.length === 0) return log.info(`Nothing of a miner or validator in ${flags.db_path.map((path) => `"${expandHome(path)}"`).join(", ")}; "btstore alloc" makes partitions`);
-    print(statusText(facts, null, chain?.blockMs ?? STANDARD_BLOCK_MS));
+    print(statusText(facts, null, blockMs));
   } finally {
     await chain?.close();
   }
@@ -62,7 +63,7 @@ function chainView(chain: Chain): ChainView {
 }
 
 /** Looks again and again until Ctrl-C, which is the ordinary end. What fails meanwhile is shown, and tried again. */
-async function watch({ flags, signal, screen, log }: Run<"status">, look: () => Promise<Facts>): Promise<void> {
+async function watch({ flags, signal, screen, log }: Run<"status">, look: () => Promise<Facts>, blockMs: number): Promise<void> {
   let before: Facts | null = null;
   const onResize = () => screen.clear();
   process.on("SIGWINCH", onResize);
@@ -70,10 +71,9 @@ async function watch({ flags, signal, screen, log }: Run<"status">, look: () => 
     for (;;) {
       try {
         const facts = await look();
-        const text = statusText(facts, before, STANDARD_BLOCK_MS);
         if (flags.json) printJson(facts);
-        else if (screen.isTerminal) screen.setFooter([`${facts.at.toTimeString().slice(0, 8)}  Ctrl-C ends`, "", ...text.split("\n")]);
-        else print(`${text}\n`);
+        else if (screen.isTerminal) screen.setFooter([`${facts.at.toTimeString().slice(0, 8)}  Ctrl-C ends`, "", ...statusText(facts, before, blockMs, shortAddress).split("\n")]);
+        else print(`${statusText(facts, before, blockMs)}\n`);
         before = facts;
       } catch (error) {
         log.warn("Cannot look now", { reason: describeError(error) });
@@ -88,11 +88,11 @@ async function watch({ flags, signal, screen, log }: Run<"status">, look: () => 
   }
 }
 
-function statusText(facts: Facts, before: Facts | null, blockMs: number): string {
+function statusText(facts: Facts, before: Facts | null, blockMs: number, shown: (address: string) => string = (address) => address): string {
   if (facts.folders.length === 0) return "Nothing of a miner or validator here yet";
   return facts.folders.map((folder) => [
     `${folder.wallet}/${folder.hotkeyName}: ${folder.folder}${folder.freeBytes === null ? "" : `, ${formatSize(folder.freeBytes)} free`}`,
-    ...folder.roles.map((role) => [headOf(role, blockMs), role.role === "miner" ? minerText(role, sealingRates(folder, facts, before)) : validatorText(role, facts.at), ...role.problems.map(({ peer, reason }) => `${peer}: ${reason}`)].join("\n")),
+    ...folder.roles.map((role) => [headOf(role, blockMs), role.role === "miner" ? minerText(role, sealingRates(folder, facts, before), shown) : validatorText(role, facts.at, shown), ...role.problems.map(({ peer, reason }) => `${peer}: ${reason}`)].join("\n")),
   ].join("\n")).join("\n\n");
 }
 
@@ -110,10 +110,10 @@ function headOf({ role, hotkey, netuid, isRunning, pid, chain }: MinerFacts | Va
 
 const RIGHT = { align: "right" } as const;
 
-function minerText({ partitions }: MinerFacts, ratePerMs: ReadonlyMap<string, number>): string {
+function minerText({ partitions }: MinerFacts, ratePerMs: ReadonlyMap<string, number>, shown: (address: string) => string): string {
   if (partitions.length === 0) return "no partitions yet";
   const rows = partitions.map((partition) => [
-    partition.validator, formatSize(partition.sizeBytes), formatSize(partition.sealedBytes), formatSize(partition.declaredBytes), stateText(partition, ratePerMs.get(partition.validator) ?? 0),
+    shown(partition.validator), formatSize(partition.sizeBytes), formatSize(partition.sealedBytes), formatSize(partition.declaredBytes), stateText(partition, ratePerMs.get(partition.validator) ?? 0),
   ]);
   const sum = (pick: (partition: MinerFacts["partitions"][number]) => number) => formatSize(partitions.reduce((total, partition) => total + pick(partition), 0));
   if (partitions.length > 1) rows.push(["all", sum(({ sizeBytes }) => sizeBytes), sum(({ sealedBytes }) => sealedBytes), sum(({ declaredBytes }) => declaredBytes), ""]);
@@ -139,10 +139,10 @@ function sealingRates({ folder, roles }: FolderFacts, facts: Facts, before: Fact
   return rates;
 }
 
-function validatorText({ miners }: ValidatorFacts, at: Date): string {
+function validatorText({ miners }: ValidatorFacts, at: Date, shown: (address: string) => string): string {
   if (miners.length === 0) return "no miners yet";
   const rows = miners.map(({ miner, declaredBytes, audits, unitChecks, lastElapsedMs, lastMiss }) => [
-    miner, formatSize(declaredBytes), String(audits.pass), String(audits.fail), String(audits.late), String(audits.offline),
+    shown(miner), formatSize(declaredBytes), String(audits.pass), String(audits.fail), String(audits.late), String(audits.offline),
     `${unitChecks.matches}/${unitChecks.matches + unitChecks.mismatches}`, lastElapsedMs === null ? "–" : `${Math.round(lastElapsedMs)} ms`,
     lastMiss === null ? "–" : `${lastMiss.fault ?? lastMiss.kind}, ${formatDuration(Math.max(0, at.getTime() - lastMiss.at))} ago`,
   ]);
@@ -150,6 +150,11 @@ function validatorText({ miners }: ValidatorFacts, at: Date): string {
     [{ heading: "MINER" }, { heading: "DECLARED", ...RIGHT }, { heading: "PASSED", ...RIGHT }, { heading: "FAILED", ...RIGHT }, { heading: "LATE", ...RIGHT }, { heading: "OFFLINE", ...RIGHT }, { heading: "UNITS", ...RIGHT }, { heading: "LATENCY", ...RIGHT }, { heading: "LAST MISS" }],
     rows,
   );
+}
+
+/** A live table must fit the terminal: its lines are cut, not wrapped. */
+function shortAddress(address: string): string {
+  return `${address.slice(0, 8)}…${address.slice(-4)}`;
 }
 
 function percent(value: number): string {

@@ -15,6 +15,8 @@ class Terminal implements ScreenStream {
     for (const [part] of text.matchAll(/\x1b\[[?0-9]*[A-Za-z]|\r|\n|[^\x1b\r\n]+/g)) {
       if (part === "\n") this.lines[++this.#row] ??= "";
       else if (part.endsWith("A")) this.#row -= Number(part.slice(2, -1));
+      else if (part === "\x1b[H") this.#row = 0;
+      else if (part === "\x1b[2J") this.lines.splice(0, Number.POSITIVE_INFINITY, "");
       else if (part === "\x1b[0J") this.lines.splice(this.#row, Number.POSITIVE_INFINITY, "");
       else if (!part.startsWith("\x1b") && part !== "\r") this.lines[this.#row] += part;
     }
@@ -58,6 +60,18 @@ describe("Screen", () => {
     const screen = new Screen(terminal);
     for (let i = 0; i < 3; i++) screen.setFooter(["\x1b[31mabcdefghijklmnop\x1b[39m", "漢字漢字漢字", "3", "4", "5"]);
     expect(terminal.shown).toEqual(["abcdefgh…", "漢字漢字…", "3"]);
+  });
+
+  test("paints the footer alone after a wipe, wherever a change of size has put its lines", () => {
+    const terminal = new Terminal(40, 24);
+    const screen = new Screen(terminal);
+    screen.clear();
+    screen.setFooter(["bar 1", "bar 2"]);
+    screen.print("lost by the wipe");
+    terminal.write("\n\n");
+    screen.clear();
+    screen.setFooter(["bar 3"]);
+    expect(terminal.shown).toEqual(["bar 3"]);
   });
 
   test("paints no footer and no escape into a pipe", () => {
