@@ -36,7 +36,7 @@ const ROOMS: Readonly<Record<string, Room>> = {
 
 /** What the layout's table did not foresee: file (a trailing `*` takes all below) → what it may import besides, and why. */
 const ADDITIONS: readonly { readonly file: string; readonly imports: readonly string[]; readonly why: string }[] = [
-  { file: "lib/audit/ledger*", imports: ["bun:sqlite"], why: "the ledger and its shelf are the audit files that keep state; the layout allows it" },
+  { file: "lib/audit/ledger*", imports: ["bun:sqlite"], why: "the ledger's files are the audit files that keep state; the layout allows it" },
   { file: "lib/chain/address.ts", imports: ["node:net"], why: "isIP(), no socket" },
   { file: "lib/chain/commits_file.ts", imports: ["node:fs*"], why: "the salt of a hash commit exists nowhere else" },
   { file: "lib/devnet/chain/drand.ts", imports: ["@noble/curves/*", "@noble/hashes/*"], why: "signs as the drand network would" },

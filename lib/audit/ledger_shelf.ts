@@ -41,6 +41,11 @@ export class Shelf {
     return this.#db.query<{ bytes: Uint8Array; signature: Uint8Array }, [Uint8Array]>("SELECT text AS bytes, signature FROM ledger_texts WHERE digest = ?").get(digest);
   }
 
+  /** Whether the text kept under D is this one; SQLite compares them, without a copy. */
+  hasDeclaration(digest: Uint8Array, bytes: Uint8Array): boolean {
+    return this.#db.query("SELECT 1 FROM ledger_texts WHERE digest = ? AND text = ?").get(digest, bytes) !== null;
+  }
+
   /**
    * Keeps a transcript, and lets go of what is too much then: the newest ten stay, the newest hundred failures, and of those
    * as many as 32 MiB hold, but at least the newest one.

@@ -59,6 +59,21 @@ describe("Ledger.accept()", () => {
   });
 });
 
+describe("Ledger.isInForce()", () => {
+  test("knows the bytes in force whatever the signature, and neither others nor older ones", () => {
+    const ledger = new Ledger(new Database(":memory:"), windows);
+    const signed = (serial: number, unitCount: number) => ({ bytes: encodeDeclaration(declare(serial, unitCount)), signature: new Uint8Array(64) });
+    const known = () => [signed(1, 3), signed(1, 4), signed(2, 3)].map((each) => ledger.isInForce(each));
+    expect(known()).toEqual([false, false, false]);
+    accept(ledger, declare(1, 3), NOW);
+    expect(known()).toEqual([true, false, false]);
+    // The older text stays, since a transcript names it.
+    ledger.recordAudit({ at: NOW, verdict: PASS, elapsedMs: 3, transcript: { ...transcriptOf(PASS, NOW), declaration: signed(1, 3) } });
+    accept(ledger, declare(2, 3), NOW + dayMs);
+    expect(known()).toEqual([false, false, true]);
+  });
+});
+
 describe("Ledger.history()", () => {
   test("tallies audits by the hour, verdict by verdict, over 7 days and no longer", () => {
     const ledger = new Ledger(new Database(":memory:"), windows);
