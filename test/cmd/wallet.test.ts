@@ -214,6 +214,19 @@ describe("btstore wallet", () => {
     expect(JSON.parse(readFileSync(file, "utf8"))).toMatchObject({ ss58Address: ADDRESS, secretPhrase: WORDS });
   }, 60_000);
 
+  test("is stopped by Ctrl-C while a key is derived, and says nothing of the password", async () => {
+    const path = join(folder, "slow");
+    mkdirSync(join(path, "default"), { recursive: true });
+    writeFileSync(join(path, "default/coldkey"), `$NACL${"x".repeat(100)}`);
+    const run = new TerminalRun(["wallet", "sign", "--message", "x", "--wallet.path", path], { BT_WALLET_PASSWORD: "old password" });
+    await run.shows('Opening the coldkey of wallet "default" …\r\n');
+    run.type("\x03");
+    const { status, output } = await run.ended();
+    expect(status).toBe(130);
+    expect(output).not.toContain("the password is wrong");
+    expect(output).not.toContain("old password");
+  }, 60_000);
+
   test("keeps the words out of stderr and of the log file", async () => {
     const logs = join(folder, "logs");
     const { stdout, stderr } = await btstore(["wallet", "new-hotkey", "--json", "--wallet.path", join(folder, "quiet"), "--logging.trace", "--logging.logging_dir", logs]);
