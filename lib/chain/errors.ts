@@ -124,8 +124,17 @@ export function sendFault(action: string, error: unknown): BtstoreError {
   return refusal(error instanceof RpcRefusal ? "chain_refused" : "chain", action, known?.[1] ?? text, error);
 }
 
+/** The pool took a call in and threw it out again: it is in no block and will be in none. */
+export class ThrownOut extends BtstoreError {
+  constructor(readonly status: "dropped" | "invalid") {
+    super("chain_refused", `the chain's pool reports it as ${status}; try again`);
+  }
+}
+
 /** Whether a second attempt, signed anew, may succeed: the runtime or the nonce changed under the first. */
 export function isWorthSigningAgain(error: unknown): boolean {
+  // What was valid and is no more waited there when the runtime was upgraded.
+  if (error instanceof ThrownOut) return error.status === "invalid";
   return error instanceof RpcRefusal && !/custom error/i.test(error.message) && /bad ?proof|bad signature|outdated|stale|ancient birth/i.test(error.message);
 }
 

@@ -1,5 +1,6 @@
 /**
- * Who is on a subnet: one runtime call where the chain has it, storage in a few requests otherwise (facts 3.6 to 3.8).
+ * Who is on a subnet: one runtime call where the chain has it, the selective one before the full one, storage in a few
+ * requests otherwise (facts 3.6 to 3.8).
  *
  * Everything is by hotkey; uids change. Values come from hostile miners as much as from the chain (axon addresses), and
  * are parsed into plain types here.
@@ -49,6 +50,9 @@ export type Metagraph = {
 /** Positions in `SelectiveMetagraph` of what is read below; the others stay empty. */
 const SELECTED = [7, 8, 27, 46, 52, 53, 55, 57, 59, 62, 66, 69];
 
+/** The runtime's calls, the one with the smaller answer first. */
+const CALLS = [["getSelectiveMetagraph", SELECTED], ["getMetagraph"]] as const;
+
 const U16_MAX = 65_535;
 const U64_MAX = (1n << 64n) - 1n;
 
@@ -62,15 +66,16 @@ const CALL_TIMEOUT_MS = 30_000;
  */
 export async function readMetagraph(link: Link, netuid: number): Promise<Metagraph> {
   const action = `Cannot read the metagraph of subnet ${netuid}`;
-  const call = link.api.call["subnetInfoRuntimeApi"]?.["getSelectiveMetagraph"];
-  if (call) {
+  for (const [method, ...rest] of CALLS) {
+    const call = link.api.call["subnetInfoRuntimeApi"]?.[method];
+    if (!call) continue;
     try {
-      const found = (await within(call(netuid, SELECTED), action, "the chain's metagraph call", { timeoutMs: CALL_TIMEOUT_MS })) as unknown as OptionCodec;
+      const found = (await within(call(netuid, ...rest), action, "the chain's metagraph call", { timeoutMs: CALL_TIMEOUT_MS })) as unknown as OptionCodec;
       if (found.isNone) throw noSubnet(action, netuid);
       return fromRuntime(found.unwrap() as unknown as StructCodec, netuid);
     } catch (error) {
       if (error instanceof BtstoreError && (error.code === "chain_refused" || !link.socket.isConnected)) throw error;
-      link.log.debug("The metagraph call failed, reading storage", { netuid, reason: cleanText(describeError(error)) });
+      link.log.debug("The metagraph call failed, asking in another way", { netuid, method, reason: cleanText(describeError(error)) });
     }
   }
   return fromStorage(link, netuid, action);
@@ -81,9 +86,11 @@ type StructCodec = Codec & { get(key: string): Codec | undefined };
 
 function fromRuntime(struct: StructCodec, netuid: number): Metagraph {
   const field = (name: string): Codec => {
-    const option = struct.get(name) as OptionCodec | undefined;
-    if (!option || option.isNone) throw new RangeError(`SelectiveMetagraph: expected the field ${name}`);
-    return option.unwrap();
+    const found = struct.get(name);
+    // Every field of the selective form is optional, none of the full one is.
+    const value = found && "isNone" in found ? ((found as OptionCodec).isNone ? undefined : (found as OptionCodec).unwrap()) : found;
+    if (value === undefined) throw new RangeError(`Metagraph: expected the field ${name}`);
+    return value;
   };
   const list = (name: string) => toList(field(name));
   const [coldkeys, axons, permits, updates, incentives, registered, stakes] = [

@@ -7,7 +7,7 @@ import type { DispatchError, EventRecord } from "@polkadot/types/interfaces";
 import type { Codec } from "@polkadot/types/types";
 import { BtstoreError, concat, fromHex } from "../core/mod.ts";
 import type { Hotkey } from "../wallet/mod.ts";
-import { dispatchRefusal, isWorthSigningAgain, sendFault } from "./errors.ts";
+import { dispatchRefusal, isWorthSigningAgain, sendFault, ThrownOut } from "./errors.ts";
 import { type Link, readStorage, toList } from "./link.ts";
 import { within } from "./wait.ts";
 
@@ -36,7 +36,7 @@ export type Submission = {
 export type Submitted = { readonly eventData: readonly Codec[] };
 
 /**
- * Sends an extrinsic; see the file's comment. Signs again once if the runtime or the nonce changed meanwhile. Those of
+ * Sends an extrinsic; see the file's comment. Signs again once if the runtime or the nonce changed meanwhile, also while the call waited in the pool. Those of
  * one signer go one after the other.
  *
  * @throws {BtstoreError} `chain_refused` or `not_registered` with the chain's reason in words; `chain` if the chain or the
@@ -113,7 +113,7 @@ async function watch(link: Link, hex: string, action: string): Promise<string> {
       const onStatus = (error: Error | null, status: unknown) => {
         if (error) return reject(error);
         if (typeof status === "string") {
-          if (status === "dropped" || status === "invalid") reject(new BtstoreError("chain_refused", `the chain's pool reports it as ${status}; try again`));
+          if (status === "dropped" || status === "invalid") reject(new ThrownOut(status));
           return;
         }
         const { inBlock, finalized, usurped } = (status ?? {}) as Record<string, unknown>;

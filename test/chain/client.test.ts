@@ -34,12 +34,15 @@ async function faultOf(promise: Promise<unknown>): Promise<BtstoreError> {
 const request = (hotkey: Hotkey, weights: Weight[]) => ({ hotkey, netuid: NETUID, weights, versionKey: 0, commitsFolder: null });
 
 /** The same link to a chain of an older runtime: without these runtime calls or storage items. */
-function without(link: Link, names: { calls?: boolean; items?: string[] }): Link {
+function without(link: Link, names: { calls?: boolean | string[]; items?: string[] }): Link {
   const query = new Proxy(link.api.query, {
     get: (pallets, pallet: string) => new Proxy(pallets[pallet]!, { get: (items, item: string) => (names.items?.includes(item) ? undefined : items[item]) }),
   });
+  const calls = (all: ApiPromise["call"]) => names.calls === true ? {} : new Proxy(all, {
+    get: (apis, api: string) => new Proxy(apis[api]!, { get: (methods, method: string) => ((names.calls as string[]).includes(method) ? undefined : methods[method]) }),
+  });
   const api = new Proxy(link.api, {
-    get: (target, key) => (key === "call" && names.calls ? {} : key === "query" ? query : Reflect.get(target, key, target)),
+    get: (target, key) => (key === "call" && names.calls ? calls(target.call) : key === "query" ? query : Reflect.get(target, key, target)),
   }) as ApiPromise;
   return { ...link, api };
 }
@@ -51,7 +54,7 @@ beforeAll(async () => {
 afterAll(() => Promise.all(open.map((each) => each.close())));
 
 describe("readMetagraph()", () => {
-  test("gives every neuron with stake, permit and axon, by the runtime call and from storage alike", async () => {
+  test("gives every neuron with stake, permit and axon, by either runtime call and from storage alike", async () => {
     const { link } = await network({ sealing: "manual" });
     const called = await readMetagraph(link, NETUID);
     expect(called.neurons.map(({ uid, hotkey }) => [uid, hotkey])).toEqual(["//Validator0", "//Validator1", "//Miner2", "//Miner3", "//Miner4"].map((uri, uid) => [uid, keypairFromUri(uri).ss58]));
@@ -59,11 +62,12 @@ describe("readMetagraph()", () => {
     expect(called.neurons.map(({ stake }) => stake)).toEqual([3000n * TAO, 2500n * TAO, 0n, 0n, 0n]);
     expect(called.neurons.map((neuron) => neuron.hasValidatorPermit)).toEqual([true, true, false, false, false]);
     expect(called.neurons.every(({ coldkey, axon }) => coldkey === keypairFromUri("//Owner").ss58 && axon === null)).toBe(true);
+    expect(await readMetagraph(without(link, { calls: ["getSelectiveMetagraph"] }), NETUID)).toEqual(called);
     expect(await readMetagraph(without(link, { calls: true }), NETUID)).toEqual(called);
   });
 
   test("refuses a subnet that is not there, either way", async () => {
-    for (const link of [shared.link, without(shared.link, { calls: true })]) {
+    for (const link of [shared.link, without(shared.link, { calls: ["getSelectiveMetagraph"] }), without(shared.link, { calls: true })]) {
       expect(await faultOf(readMetagraph(link, 9))).toMatchObject({ code: "chain_refused", message: "Cannot read the metagraph of subnet 9: there is no subnet 9 on this chain; check --netuid and --subtensor.network" });
     }
   });

@@ -11,9 +11,10 @@ import { BtstoreError, silentLog } from "../../lib/core/mod.ts";
 
 describe("chainEndpoints()", () => {
   test("knows the networks by name, takes addresses, and lets the explicit endpoint win", () => {
-    expect(chainEndpoints("finney")).toEqual(["wss://entrypoint-finney.opentensor.ai:443"]);
-    expect(chainEndpoints("local")).toEqual([NETWORKS["local"]!]);
+    expect(chainEndpoints("finney")).toEqual(["wss://entrypoint-finney.opentensor.ai:443", "wss://lite.chain.opentensor.ai:443"]);
+    expect(chainEndpoints("local")).toEqual([...NETWORKS["local"]!]);
     expect(chainEndpoints("ws://10.0.0.1:9944")).toEqual(["ws://10.0.0.1:9944"]);
+    expect(chainEndpoints("ws://a:1,ws://b:2")).toEqual(["ws://a:1", "ws://b:2"]);
     expect(chainEndpoints("finney", "ws://a:1, wss://b")).toEqual(["ws://a:1", "wss://b"]);
   });
 
