@@ -8,6 +8,7 @@ import type { AxonTls } from "../lib/wire/mod.ts";
 import { command, type Run } from "./command.ts";
 import { onlyLocation, openChain, openHotkey } from "./context.ts";
 import { printJson } from "./output.ts";
+import { expandHome } from "./paths.ts";
 import { sayEvery } from "./repeat.ts";
 import { versionNumber } from "./version.ts";
 
@@ -74,7 +75,7 @@ async function loadTls(certPath: string | null, keyPath: string | null): Promise
 
 async function readPem(path: string): Promise<string> {
   try {
-    return await readFile(path, "utf8");
+    return await readFile(expandHome(path), "utf8");
   } catch (error) {
     throw new BtstoreError("usage", `Cannot read "${path}": ${describeError(error)}`, { cause: error });
   }
