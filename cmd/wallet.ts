@@ -63,7 +63,7 @@ async function make(run: Making, kind: KeyKind, location: WalletLocation, create
   const unlock = unlockFor(run);
   const overwrite = await mayOverwrite(run, kind, location);
   const secret = await readSecret?.();
-  const password = isEncrypted ? await newPassword(run, kind, location, unlock) : null;
+  const password = isEncrypted ? await newPassword(run, kind, location, unlock, kind === "coldkey" ? ", or --no_password to store the key unencrypted" : "") : null;
   const key = await create(location, { password, overwrite, ...(secret === undefined ? {} : { secret }), ...waiting(unlock) });
   present(key, kind, flags.json);
 }
