@@ -33,6 +33,9 @@ export const COMMANDS: Readonly<Partial<Record<CommandName, CommandRow>>> = {
   "wallet verify": { summary: "check the signature of a message", load: async () => (await import("./wallet_key.ts")).verify },
   "wallet encrypt": { summary: "encrypt a key file with a password, also one in an old form", load: async () => (await import("./wallet_key.ts")).encrypt },
   "wallet decrypt": { summary: "store a key file unencrypted", load: async () => (await import("./wallet_key.ts")).decrypt },
+  "completions bash": { summary: "print the script that completes commands, flags, wallets and hotkeys in bash", load: async () => (await import("./completions.ts")).completionsBash },
+  "completions zsh": { summary: "print the one for zsh", load: async () => (await import("./completions.ts")).completionsZsh },
+  "completions fish": { summary: "print the one for fish", load: async () => (await import("./completions.ts")).completionsFish },
 };
 
 /** The names of all commands that run. */

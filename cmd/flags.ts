@@ -9,6 +9,7 @@
 /** Every command a flag may belong to. A command exists once `cmd/commands.ts` lists it. */
 export const COMMAND_NAMES = [
   "devnet", "devnet-cheater", "mine", "validate", "alloc", "verify", "status", "bench",
+  "completions bash", "completions zsh", "completions fish",
   "register", "serve-axon", "weights show", "weights set",
   "wallet new-coldkey", "wallet new-hotkey", "wallet regen-coldkey", "wallet regen-hotkey", "wallet list", "wallet show",
   "wallet sign", "wallet verify", "wallet encrypt", "wallet decrypt",
