@@ -173,10 +173,14 @@ export class Ledger {
    * Gives an audit its verdict, and keeps its transcript if given.
    *
    * @param id What `beginAudit` gave, of this ledger as it is open.
-   * @throws {RangeError} If no such audit is pending.
+   * @param draw The hour of unit checks with this audit's pieces in it, kept as by `saveDraw` but in the same commit: each waits for the disk.
+   * @throws {RangeError} If no such audit is pending; then nothing is kept.
    */
-  finishAudit(id: number, verdict: Verdict, transcript: Transcript | null): void {
-    this.#db.transaction(() => this.#settle(id, verdict, transcript)).immediate();
+  finishAudit(id: number, verdict: Verdict, transcript: Transcript | null, draw: DrawState | null = null): void {
+    this.#db.transaction(() => {
+      this.#settle(id, verdict, transcript);
+      if (draw) writeDraw(this.#db, draw);
+    }).immediate();
   }
 
   /**

@@ -182,6 +182,16 @@ describe("Ledger.saveDraw() and loadDraw()", () => {
     }
   });
 
+  test("are kept with the audit whose pieces they hold, or not at all", () => {
+    const ledger = new Ledger(new Database(":memory:"), windows);
+    const id = ledger.beginAudit({ at: NOW, elapsedMs: 3 });
+    ledger.finishAudit(id, PASS, null, { since: NOW, seen: 32, chosen });
+    expect(ledger.loadDraw()).toEqual({ since: NOW, seen: 32, chosen });
+    expect(() => ledger.finishAudit(id, PASS, null, { since: NOW, seen: 64, chosen: null })).toThrow(RangeError);
+    ledger.finishAudit(ledger.beginAudit({ at: NOW, elapsedMs: 3 }), FAIL, null);
+    expect(ledger.loadDraw()).toEqual({ since: NOW, seen: 32, chosen });
+  });
+
   test("let a UnitCheckDraw go on after a restart: the hour ends when it would have, each piece as likely", () => {
     const source = new SeededRandom(1);
     const random = (length: number) => source.bytes(length);
