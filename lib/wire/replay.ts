@@ -34,9 +34,10 @@ export type ReplayBounds = {
  * @param nowMs Wall clock. Nonces too old to be taken again even if it was set back a little are left out.
  */
 export function openReplayStore(bounds: ReplayBounds, path: string | undefined, processStartMs: number, nowMs: number, monotonicMs: number): ReplayStore {
-  const opened = path === undefined ? null : NonceFile.open(path, bounds.pairsMax);
+  const earliestMs = Math.ceil(earliestNonceMs(processStartMs));
+  const opened = path === undefined ? null : NonceFile.open(path, bounds.pairsMax, earliestMs);
   if (opened) sweepNonceFiles(nowMs);
-  const store = new ReplayStore(bounds, opened?.pairs ? 0 : earliestNonceMs(processStartMs), opened?.file);
+  const store = new ReplayStore(bounds, opened?.sinceMs ?? earliestMs, opened?.file);
   const oldest = BigInt(Math.floor(nowMs) - RETENTION_MS) * 1_000_000n;
   for (const pair of opened?.pairs ?? []) if (pair.nonce >= oldest) store.restore(pair, monotonicMs);
   return store;

@@ -4,7 +4,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { NonceFile, nonceFile, sweepNonceFiles } from "../../lib/wire/nonce_file.ts";
 import { openReplayStore } from "../../lib/wire/replay.ts";
-import { draft, plain, requestOf, said, START_MS, testAxon, validator } from "./fixture.ts";
+import { NonceSource } from "../../lib/wire/btauth.ts";
+import { WIRE_LIMITS } from "../../lib/wire/mod.ts";
+import { draft, plain, said, START_MS, validator } from "./fixture.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "btstore-nonces-"));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
@@ -15,19 +17,21 @@ const pair = (nonce: number, hotkey = validator.ss58) => ({ hotkey, nonce: BigIn
 
 /** What the next process reads; the one before is killed, not closed. */
 function reopened(path: string, slotCount: number) {
-  return NonceFile.open(path, slotCount)?.pairs?.map(({ hotkey, nonce }) => ({ hotkey, nonce })) ?? null;
+  const opened = NonceFile.open(path, slotCount, 99);
+  // The time it was begun with, and what is in it.
+  return opened && [opened.sinceMs, opened.pairs.map(({ hotkey, nonce }) => ({ hotkey, nonce }))];
 }
 
 describe("NonceFile", () => {
   test("gives the next process every pair in order, the last so many of them", () => {
     const path = newPath();
-    const { file, pairs } = NonceFile.open(path, 3)!;
-    expect(pairs).toBeNull();
-    expect(reopened(path, 3)).toEqual([]);
+    const { file, pairs } = NonceFile.open(path, 3, 7)!;
+    expect(pairs).toEqual([]);
+    expect(reopened(path, 3)).toEqual([7, []]);
     for (let nonce = 1; nonce <= 7; nonce++) {
       file.append(pair(nonce, nonce === 6 ? plain.ss58 : validator.ss58));
       const kept = [nonce - 2, nonce - 1, nonce].filter((each) => each >= 1);
-      expect(reopened(path, 3)).toEqual(kept.map((each) => pair(each, each === 6 ? plain.ss58 : validator.ss58)));
+      expect(reopened(path, 3)).toEqual([7, kept.map((each) => pair(each, each === 6 ? plain.ss58 : validator.ss58))]);
     }
     expect(statSync(path).size).toBe(4 * 64);
     expect(statSync(path).mode & 0o777).toBe(0o600);
@@ -35,42 +39,41 @@ describe("NonceFile", () => {
 
   test("goes on where the process before it ended", () => {
     const path = newPath();
-    for (let nonce = 1; nonce <= 5; nonce++) NonceFile.open(path, 3)!.file.append(pair(nonce));
-    expect(reopened(path, 3)).toEqual([pair(3), pair(4), pair(5)]);
+    for (let nonce = 1; nonce <= 5; nonce++) NonceFile.open(path, 3, 7)!.file.append(pair(nonce));
+    expect(reopened(path, 3)).toEqual([7, [pair(3), pair(4), pair(5)]]);
   });
 
-  test("tells nothing of another boot, of another size, or of a file that is none", () => {
+  test("is begun anew after another boot, with another size, or where it was none", () => {
     const path = newPath();
-    NonceFile.open(path, 3)!.file.append(pair(1));
+    NonceFile.open(path, 3, 7)!.file.append(pair(1));
     const bytes = readFileSync(path);
     for (const spoil of [(copy: Buffer) => void (copy[20]! ^= 1), (copy: Buffer) => void copy.fill(0)]) {
       const copy = Buffer.from(bytes);
       spoil(copy);
       writeFileSync(path, copy);
-      expect(reopened(path, 3)).toBeNull();
-      expect(reopened(path, 3)).toEqual([]);
+      expect(reopened(path, 3)).toEqual([99, []]);
     }
     writeFileSync(path, bytes);
-    expect(reopened(path, 4)).toBeNull();
+    expect(reopened(path, 4)).toEqual([99, []]);
   });
 
   test("is not had through a link, in another's reach, or where there is no folder", () => {
     const path = newPath();
-    NonceFile.open(path, 3);
+    NonceFile.open(path, 3, 7);
     symlinkSync(path, `${path}-link`);
-    expect(NonceFile.open(`${path}-link`, 3)).toBeNull();
+    expect(NonceFile.open(`${path}-link`, 3, 7)).toBeNull();
     chmodSync(path, 0o620);
-    expect(NonceFile.open(path, 3)).toBeNull();
-    expect(NonceFile.open(join(folder, "missing", "nonces"), 3)).toBeNull();
+    expect(NonceFile.open(path, 3, 7)).toBeNull();
+    expect(NonceFile.open(join(folder, "missing", "nonces"), 3, 7)).toBeNull();
   });
 
   test("takes nothing more once it is closed", () => {
     const path = newPath();
-    const { file } = NonceFile.open(path, 3)!;
+    const { file } = NonceFile.open(path, 3, 7)!;
     file.append(pair(1));
     file.close();
     file.append(pair(2));
-    expect(reopened(path, 3)).toEqual([pair(1)]);
+    expect(reopened(path, 3)).toEqual([7, [pair(1)]]);
   });
 });
 
@@ -104,10 +107,10 @@ describe("openReplayStore()", () => {
   test("after a restart refuses what was accepted, and nothing else", () => {
     const path = newPath();
     const first = openReplayStore(bounds, path, START_MS, START_MS, 0);
-    expect(first.isBeforeStart(ns(START_MS + 2_000))).toBe(true);
     for (const ms of [3_000, 3_001]) first.record(validator.ss58, ns(START_MS + ms), 3_000);
     const second = openReplayStore(bounds, path, START_MS + 3_000, START_MS + 3_100, 0);
-    expect(second.isBeforeStart(ns(START_MS + 2_999))).toBe(false);
+    // What came before the file was begun stays refused, by however many processes in a row.
+    for (const store of [first, second]) expect([store.isBeforeStart(ns(START_MS + 2_000)), store.isBeforeStart(ns(START_MS + 2_001))]).toEqual([true, false]);
     expect(second.has(validator.ss58, ns(START_MS + 3_001))).toBe(true);
     expect(second.record(validator.ss58, ns(START_MS + 3_000), 100)).toBe("replayed");
     expect(second.record(plain.ss58, ns(START_MS + 3_000), 100)).toBe("recorded");
@@ -124,18 +127,39 @@ describe("openReplayStore()", () => {
   });
 });
 
-describe("createAxon() after a restart", () => {
-  test("answers at once, and refuses what the process before it answered", async () => {
+describe("createAxon() after its process was killed", () => {
+  /** Starts an axon in a process of its own, and says what it answers. */
+  async function start(file: string) {
+    const child = Bun.spawn([process.execPath, join(import.meta.dir, "axon-child.ts"), file], { stdin: "ignore", stdout: "pipe", stderr: "inherit" });
+    const { value } = await child.stdout.getReader().read();
+    const port = Number(new TextDecoder().decode(value));
+    return {
+      async ask({ headers, body }: ReturnType<typeof draft>) {
+        return said(await fetch(`http://127.0.0.1:${port}/btstore/1/Ping`, { method: "POST", headers, body: body as Uint8Array<ArrayBuffer> }));
+      },
+      async kill() {
+        child.kill("SIGKILL");
+        await child.exited;
+      },
+    };
+  }
+
+  test("answers from the start on, but nothing that was answered before", async () => {
     const file = newPath();
-    const ask = async (axon: ReturnType<typeof testAxon>["axon"], sent: ReturnType<typeof draft>) => said(await axon(requestOf(sent), "192.0.2.1"));
-    // `notBeforeMs` left out: the start of this process is long after the tests' clock.
-    const start = () => testAxon({ notBeforeMs: undefined, nonceFile: file } as object).axon;
-    expect(await ask(start(), draft("Ping", new Uint8Array(1)))).toBe("401 StaleRequest");
-    const sent = draft("Ping", new Uint8Array(1));
-    const second = start();
-    expect(await ask(second, sent)).toBe("200 ok");
-    const third = start();
-    expect(await ask(third, sent)).toBe("401 ReplayedRequest");
-    expect(await ask(third, draft("Ping", new Uint8Array(1)))).toBe("200 ok");
+    const nonces = new NonceSource(() => Date.now());
+    const fresh = () => draft("Ping", new Uint8Array(1), validator, nonces.next());
+    // Begun long enough ago.
+    NonceFile.open(file, WIRE_LIMITS.replayPairsMax, 0);
+    const first = await start(file);
+    const sent = fresh();
+    expect([await first.ask(sent), await first.ask(fresh())]).toEqual(["200 ok", "200 ok"]);
+    await first.kill();
+    const second = await start(file);
+    expect([await second.ask(sent), await second.ask(fresh())]).toEqual(["401 ReplayedRequest", "200 ok"]);
+    await second.kill();
+    rmSync(file);
+    const third = await start(file);
+    expect(await third.ask(sent)).toBe("401 StaleRequest");
+    await third.kill();
   });
 });
