@@ -1,13 +1,12 @@
 /**
  * Wire: signed HTTP between hotkeys. The axon answers (`createAxon`, a function of a request; `listenAxon` puts it on a
  * port), the dendrite calls and measures. Requests are btauth/1, answers are signed by us, and every limit stands in
- * one table.
+ * one table. The axon also answers Bittensor's old protocol (`legacy.ts`), under the same checks.
  */
 export { createAxon } from "./axon.ts";
 export type { AxonHandler, AxonOptions, Standing } from "./axon.ts";
 export { Dendrite } from "./dendrite.ts";
 export type { CallOptions, Outcome, Peer, Timing } from "./dendrite.ts";
-export type { LegacyFields } from "./legacy.ts";
 export type { LegacyRoutes } from "./legacy_axon.ts";
 export { WIRE_LIMITS } from "./limits.ts";
 export type { MessageName, Rate, SynapseLimits, WireLimits } from "./limits.ts";
