@@ -5,7 +5,7 @@
  */
 import { BtstoreError, type Clock, type Log, type Windows, describeError } from "../core/mod.ts";
 import {
-  type AuditRecord, type Notice, type OpenedPiece, type RandomBytes, type StandingDeclaration, type Transcript, type Verdict,
+  type Notice, type OpenedPiece, type RandomBytes, type StandingDeclaration, type Transcript, type Verdict,
   type ComputeUnit, type ConfirmTag, checkUnit, uniform, decodeSignedDeclaration, encodeHopAnswer, encodeNotice, newAudit, openDeclaration,
 } from "../audit/mod.ts";
 import { sealSeed, unitSpec } from "../space/mod.ts";
@@ -72,13 +72,13 @@ export class Auditor {
     }
     peer.answeredAtMs = clock.monotonic();
     const signed = decodeSignedDeclaration(outcome.body);
+    if (signed && peer.ledger.isInForce(signed)) return;
     const opened = signed && openDeclaration(signed, { netuid, genesisHash, miner: peer.hotkey, validator: hotkey.ss58 }, verifySignature);
     if (!signed || opened?.kind !== "ok") {
       log.warn("A declaration is not taken", { miner: peer.hotkey, reason: opened?.kind === "refused" ? opened.fault : "malformed" });
       return;
     }
     const taken = peer.ledger.accept(signed, opened.declaration, clock.now());
-    if (taken === "known") return;
     if (taken === "accepted") {
       peer.refresh();
       log.info("A miner declares its space", { miner: peer.hotkey, serial: opened.declaration.serial, units: opened.declaration.unitCount, sectors: opened.declaration.roots.length });
@@ -102,11 +102,14 @@ export class Auditor {
     const base = { at, declaration: standing.signed, nonce: request.nonce, elapsedMs: hops.elapsedMs, deadlineMs };
     if (hops.kind === "verdict") {
       const verdict: Verdict = hops.verdict.kind === "offline" && !this.#options.isNetworkAlive(peer) ? { kind: "unknown" } : hops.verdict;
-      this.#book(peer, { at, verdict, elapsedMs: hops.body === null ? null : hops.elapsedMs, transcript: { ...base, hopAnswer: hops.body, picks: [], openings: null, verdict } });
+      const elapsedMs = hops.body === null ? null : hops.elapsedMs;
+      peer.ledger.recordAudit({ at, verdict, elapsedMs, transcript: { ...base, hopAnswer: hops.body, picks: [], openings: null, verdict } });
+      this.#tell(peer, verdict, elapsedMs);
       return { ...NOTHING, again: hops.verdict.kind === "unknown" };
     }
     peer.answeredAtMs = clock.monotonic();
-    return { again: false, booked: this.#finish(peer, standing, request, hops.hopAnswer, base, signal) };
+    const id = peer.ledger.beginAudit({ at, elapsedMs: hops.elapsedMs });
+    return { again: false, booked: this.#finish(peer, standing, request, hops.hopAnswer, id, base, signal) };
   }
 
   /**
@@ -116,32 +119,36 @@ export class Auditor {
    */
   async checkUnit(peer: Peer, now: number, signal: AbortSignal): Promise<void> {
     const opened = peer.draw.take(now);
-    if (opened !== null) await this.#compare(peer, opened, signal);
+    if (opened === null) return;
+    // Of a sector known to be bad nothing more is to be learned.
+    if (!peer.ledger.hasMismatch(opened.root)) await this.#compare(peer, opened, signal);
+    // Kept after the check: a crash in between repeats it rather than losing it.
+    if (!signal.aborted) peer.ledger.saveDraw(peer.draw.state);
   }
 
   /** The openings, the verdict on bytes, the book, and this hour's draw. */
   async #finish(
-    peer: Peer, standing: StandingDeclaration, request: Parameters<typeof askOpenings>[3], hopAnswer: Parameters<typeof askOpenings>[4],
+    peer: Peer, standing: StandingDeclaration, request: Parameters<typeof askOpenings>[3], hopAnswer: Parameters<typeof askOpenings>[4], id: number,
     base: Pick<Transcript, "at" | "declaration" | "nonce" | "elapsedMs" | "deadlineMs">, signal: AbortSignal,
   ): Promise<void> {
     const { dendrite, random, clock, windows, log } = this.#options;
     try {
       const asked = await askOpenings(dendrite, peer, standing, request, hopAnswer, { random, clock, windows, signal });
-      // Our own end says nothing about the miner; but one that leaves the subnet instead of opening is silent.
+      // Our own end says nothing about the miner, and the ledger knows what is pending; but one that leaves the subnet instead is silent.
       if (asked === null && !peer.hasLeft) return;
       const { picks, body, result } = asked ?? SILENT;
       const transcript: Transcript = { ...base, hopAnswer: encodeHopAnswer(hopAnswer), picks, openings: body, verdict: result.verdict };
-      this.#book(peer, { at: base.at, verdict: result.verdict, elapsedMs: base.elapsedMs, transcript });
       peer.draw.offer(result.opened);
+      peer.ledger.finishAudit(id, result.verdict, transcript, peer.draw.state);
+      this.#tell(peer, result.verdict, base.elapsedMs);
     } catch (error) {
       log.error("Booking an audit failed", { miner: peer.hotkey, reason: describeError(error) });
     }
   }
 
-  #book(peer: Peer, record: AuditRecord): void {
-    peer.ledger.recordAudit(record);
-    const { verdict } = record;
-    const facts = { miner: peer.hotkey, verdict: verdict.kind, elapsedMs: record.elapsedMs === null ? null : Math.round(record.elapsedMs) };
+  /** Says how an audit ended; misses are for the operator to see. */
+  #tell(peer: Peer, verdict: Verdict, elapsedMs: number | null): void {
+    const facts = { miner: peer.hotkey, verdict: verdict.kind, elapsedMs: elapsedMs === null ? null : Math.round(elapsedMs) };
     if (verdict.kind === "pass" || verdict.kind === "unknown") return this.#options.log.debug("Audit", facts);
     if (verdict.kind !== "fail") return this.#options.log.warn("Audit missed", facts);
     this.#options.log.warn("Audit missed", { ...facts, fault: verdict.fault, hop: verdict.place?.hop ?? null, stripe: verdict.place?.stripeIndex ?? null });

@@ -29,8 +29,8 @@ export class Peer {
     this.address = address;
     this.ledger = ledger;
     this.#standing = ledger.current();
-    // The first hour began a random while ago, so that nobody can tell when an hour's check falls.
-    this.draw = new UnitCheckDraw(random, windows, clock.now() - firstHour * windows.hourMs);
+    // The first hour began a random while ago, so that nobody can tell when an hour's check falls; a restart goes on with it.
+    this.draw = new UnitCheckDraw(random, windows, ledger.loadDraw() ?? clock.now() - firstHour * windows.hourMs);
   }
 
   /** The declaration in force; null before the first. */

@@ -280,7 +280,9 @@ export class Validator {
         return turn;
       });
     for (;;) {
-      await clock.sleep(nextAuditDelay(peer.declaredBytes, this.#windows, this.#random), signal);
+      // A claim drives the rate only once something of it was proven.
+      const isTrusted = await this.#act(peer, signal, async () => peer.ledger.isTrusted(clock.now()));
+      await clock.sleep(nextAuditDelay(peer.declaredBytes, this.#windows, this.#random, isTrusted ?? false), signal);
       for (let turn = await audit(); turn?.again; turn = await audit()) await clock.sleep(uniform(this.#random) * AGAIN_MS, signal);
     }
   }

@@ -254,7 +254,7 @@ describe("Auditor.audit()", () => {
   test("a ledger that cannot be written to rejects, or is told where openings are booked", async () => {
     const { auditor, peer, said } = setUp();
     await auditor.collect(peer, never);
-    peer.ledger.recordAudit = () => {
+    peer.ledger.recordAudit = peer.ledger.finishAudit = () => {
       throw new Error("database or disk is full");
     };
     await (await auditor.audit(peer, never)).booked;
@@ -310,8 +310,11 @@ describe("Auditor.checkUnit()", () => {
 
     await audit();
     await clock.advance(HOUR_MS);
+    const warned = () => said.filter(({ level }) => level === "warn").length;
+    const before = warned();
     await auditor.checkUnit(peer, clock.now(), never);
-    expect(said.at(-1)!.fields["isFirst"]).toBe(false);
+    // The sector is known to be bad: nothing is recomputed, told or charged again.
+    expect(warned()).toBe(before);
     expect(clock.waitingMs).toEqual([]);
     expect(peer.ledger.history(clock.now()).mismatches.length).toBe(1);
     expect(peer.ledger.history(clock.now()).unitChecks).toEqual({ matches: 0, mismatches: 1 });
@@ -319,6 +322,17 @@ describe("Auditor.checkUnit()", () => {
     // The day is over, the sector stays uncounted.
     await clock.advance(24 * HOUR_MS);
     expect(scoreOf(peer.ledger, clock)).toMatchObject({ bytes: 0, penalty: "none", countedBytes: 0 });
+  });
+
+  test("a restart goes on with the hour and its chosen piece, and does not begin a new one", async () => {
+    const { auditor, peer, audit } = setUp();
+    await auditor.collect(peer, never);
+    await audit();
+    const { seen, chosen, since } = peer.ledger.loadDraw()!;
+    expect(seen).toBe(32);
+    expect(chosen).not.toBeNull();
+    expect(since).toBe(peer.draw.state.since);
+    expect(peer.ledger.loadDraw()).toEqual(peer.draw.state);
   });
 
   test("a machine that cannot make up its mind accuses nobody", async () => {
