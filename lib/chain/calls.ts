@@ -70,7 +70,7 @@ export async function quoteRegistration(link: Link, coldkey: Ss58, hotkey: Ss58,
 }
 
 /**
- * Registers a hotkey, paid by the coldkey and burned.
+ * Registers a hotkey, paid by the coldkey and burned; done when its block is final.
  *
  * @param priceMax The most to pay in rao; held by the chain itself where it has `register_limit`.
  * @returns The uid given.
@@ -86,7 +86,7 @@ export async function register(link: Link, coldkey: Hotkey, hotkey: Ss58, netuid
   const balance = await readBalance(link, coldkey.ss58);
   if (balance < price) throw refuse(`it costs ${formatTao(price)} and the coldkey ${coldkey.ss58} holds ${formatTao(balance)}; send TAO to it`);
   const makeCall = () => encodeRegister(link.api, netuid, hotkey, priceMax);
-  const { eventData } = await submit(link, { action, signer: coldkey, makeCall, event: "SubtensorModule.NeuronRegistered" });
+  const { eventData } = await submit(link, { action, signer: coldkey, makeCall, event: "SubtensorModule.NeuronRegistered", isFinal: true });
   return { uid: toNumber(eventData[1]!)! };
 }
 

@@ -18,6 +18,9 @@ const SR25519 = Uint8Array.of(1);
 const INCLUSION_BLOCKS = 10;
 const INCLUSION_MS_MIN = 60_000;
 
+/** Blocks until one is final, with those to be included; it takes three where all is well. */
+const FINALITY_BLOCKS = 40;
+
 /** Time to sign (three small requests) and to read what happened, in milliseconds. */
 const STEP_TIMEOUT_MS = 30_000;
 
@@ -30,6 +33,8 @@ export type Submission = {
   readonly makeCall: () => SubmittableExtrinsic<"promise">;
   /** Name of the pallet's event, as `SubtensorModule.WeightsSet`. */
   readonly event: string;
+  /** Whether to wait until no fork can undo it: for what is paid for. */
+  readonly isFinal?: boolean;
 };
 
 /** The data of the pallet's event. */
@@ -66,13 +71,13 @@ async function signAndSend(link: Link, submission: Submission): Promise<Submitte
   }
 }
 
-async function submitOnce(link: Link, { action, signer, makeCall, event }: Submission): Promise<Submitted> {
+async function submitOnce(link: Link, { action, signer, makeCall, event, isFinal = false }: Submission): Promise<Submitted> {
   const call = makeCall();
   // The pool's answer: it counts what waits there, which the runtime's `AccountNonceApi` (polkadot.js's `nonce: -1`) does not.
   const nonce = await link.socket.send<number>("system_accountNextIndex", [signer.ss58]);
   const signed = await within(call.signAsync(pairOf(signer), { nonce }), action, "the block to sign the call for", { timeoutMs: STEP_TIMEOUT_MS });
   const hex = signed.toHex();
-  const blockHash = await watch(link, hex, action);
+  const blockHash = await watch(link, hex, action, isFinal);
   const block = await link.socket.send("chain_getBlock", [blockHash]);
   const index = (block?.block?.extrinsics as unknown[] | undefined)?.indexOf(hex) ?? -1;
   if (index < 0) throw new BtstoreError("chain", "the block that should contain the call does not");
@@ -104,10 +109,10 @@ async function headReached(link: Link, blockNumber: number, action: string): Pro
   }
 }
 
-/** Sends the extrinsic and resolves with the hash of the first block that includes it. */
-async function watch(link: Link, hex: string, action: string): Promise<string> {
+/** Sends the extrinsic and resolves with the hash of the first block that includes it, or of the final one. */
+async function watch(link: Link, hex: string, action: string, isFinal: boolean): Promise<string> {
   let subscriptionId: number | null = null;
-  const timeoutMs = Math.max(INCLUSION_MS_MIN, INCLUSION_BLOCKS * link.blockMs);
+  const timeoutMs = Math.max(INCLUSION_MS_MIN, (isFinal ? FINALITY_BLOCKS : INCLUSION_BLOCKS) * link.blockMs);
   try {
     const included = new Promise<string>((resolve, reject) => {
       const onStatus = (error: Error | null, status: unknown) => {
@@ -117,12 +122,13 @@ async function watch(link: Link, hex: string, action: string): Promise<string> {
           return;
         }
         const { inBlock, finalized, usurped } = (status ?? {}) as Record<string, unknown>;
-        if (typeof inBlock === "string" || typeof finalized === "string") resolve(String(inBlock ?? finalized));
+        if (typeof finalized === "string") resolve(finalized);
+        else if (typeof inBlock === "string" && !isFinal) resolve(inBlock);
         else if (usurped !== undefined) reject(new BtstoreError("chain_refused", "another call of the same key took its place; try again"));
       };
       link.socket.subscribe("author_extrinsicUpdate", "author_submitAndWatchExtrinsic", [hex], onStatus).then((id) => (subscriptionId = id), reject);
     });
-    return await within(included, action, "a block to include the call", { timeoutMs });
+    return await within(included, action, isFinal ? "a final block with the call" : "a block to include the call", { timeoutMs });
   } finally {
     if (subscriptionId !== null) void link.socket.unsubscribe("author_extrinsicUpdate", "author_unwatchExtrinsic", subscriptionId);
   }

@@ -19,7 +19,7 @@ const NETUID = 1;
 const NEURONS = 256;
 /** Blocks of a second on the chain's own clock; they are made as fast as the client follows. */
 const BLOCK_MS = 1000;
-const TEMPO = 100;
+const TEMPO = 50;
 
 /** Lets a client of its own process follow so many blocks. */
 export async function measureChain(blocks: number): Promise<ChainFigures> {

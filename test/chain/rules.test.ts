@@ -114,6 +114,20 @@ describe("dispatchRefusal() and sendFault()", () => {
     expect(isWorthSigningAgain(new RpcRefusal(1010, "Invalid Transaction", "Custom error: 6"))).toBe(false);
     expect(isWorthSigningAgain(new Error("stale"))).toBe(false);
   });
+
+  test("have a sentence of their own for every error of facts 3.4 to 3.12", () => {
+    const names = [
+      "RegistrationNotPermittedOnRootSubnet", "SubnetNotExists", "SubNetRegistrationDisabled", "HotKeyAlreadyRegisteredInSubNet", "NotEnoughBalanceToStake",
+      "NonAssociatedColdKey", "NoNeuronIdAvailable", "RegistrationPriceLimitExceeded", "TooManyRegistrationsThisBlock", "HotKeyNotRegisteredInNetwork", "InvalidIpType",
+      "InvalidIpAddress", "InvalidPort", "ServingRateLimitExceeded", "AdminActionProhibitedDuringWeightsWindow", "CommitRevealEnabled", "WeightVecNotEqualSize",
+      "MechanismDoesNotExist", "UidsLengthExceedUidsInSubNet", "HotKeyNotRegisteredInSubNet", "NotEnoughStakeToSetWeights", "IncorrectWeightVersionKey", "SettingWeightsTooFast",
+      "NeuronNoValidatorPermit", "DuplicateUids", "UidVecContainInvalidOne", "WeightVecLengthIsLow", "CommittingWeightsTooFast", "TooManyUnrevealedCommits",
+      "IncorrectCommitRevealVersion", "CommitRevealDisabled", "ExpiredWeightCommit", "RevealTooEarly", "InvalidRevealCommitHashNotMatch", "NoWeightsCommitFound", "InvalidRevealRound",
+      "SubtokenDisabled", "AmountTooLow", "NetworkTxRateLimitExceeded", "CannotAffordLockCost", "NeedWaitingMoreBlocksToStarCall", "FirstEmissionBlockNumberAlreadySet",
+    ];
+    for (const name of names) expect(dispatchRefusal("A", name).message, name).not.toContain("no other reason");
+    for (const code of [...Array(28).keys(), 255]) expect(sendFault("A", new RpcRefusal(1010, "Invalid Transaction", `Custom error: ${code}`)).message, String(code)).not.toContain("no other reason");
+  });
 });
 
 describe("within()", () => {

@@ -65,9 +65,14 @@ describe("btstore serve-axon", () => {
   test("announces an address once, and tells when it may change", async () => {
     const serve = (...rest: string[]) => btstore(["serve-axon", ...words("validator"), ...rest]);
     expect((await serve("--axon.external_ip", "127.0.0.1")).stderr).toContain("the chain refuses it");
-    const first = await serve("--axon.external_ip", "127.0.0.2", "--axon.external_port", "8092", "--json");
-    expect(JSON.parse(first.stdout)).toEqual({ hotkey: keys.validator.hot, netuid: NETUID, ip: "127.0.0.2", port: 8092, wasSent: true });
-    expect((await serve("--axon.external_ip", "127.0.0.2", "--axon.external_port", "8092")).stderr).toContain("nothing was sent");
+    const first = await serve("--axon.external_ip", "127.0.0.2", "--axon.external_port", "28092", "--json");
+    expect(JSON.parse(first.stdout)).toEqual({ hotkey: keys.validator.hot, netuid: NETUID, ip: "127.0.0.2", port: 28092, wasSent: true, isReached: false });
+    expect(first.stderr).toContain("behind a router (NAT) forward it to this machine");
+    expect((await serve("--axon.external_ip", "127.0.0.2", "--axon.external_port", "28092")).stderr).toContain("nothing was sent");
+    const listener = Bun.listen({ hostname: "127.0.0.2", port: 28092, socket: { data() {} } });
+    const reached = await serve("--axon.external_ip", "127.0.0.2", "--axon.external_port", "28092", "--json");
+    listener.stop(true);
+    expect(JSON.parse(reached.stdout)).toMatchObject({ wasSent: false, isReached: true });
     expect((await serve("--axon.external_ip", "127.0.0.3")).stderr).toMatch(/it was announced at block \d+, the next attempt is allowed at block \d+, in about/);
   });
 });
