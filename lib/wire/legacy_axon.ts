@@ -1,5 +1,4 @@
 /** The old axon protocol (`legacy.ts`) as an axon speaks it. */
-import { toHex } from "../core/mod.ts";
 import type { Ss58 } from "../core/mod.ts";
 import { verifySignature } from "../wallet/mod.ts";
 import type { Dialect } from "./axon.ts";
@@ -29,7 +28,7 @@ export function legacyDialect(self: Ss58, routes: LegacyRoutes): Dialect<LegacyN
     name,
     timeoutSeconds: auth?.timeoutSeconds ?? TIMEOUT_S,
     axon: { status_code: status, status_message: text, hotkey: self },
-    dendrite: auth === null ? {} : { hotkey: auth.sender, nonce: auth.nonce, uuid: auth.uuid, signature: `0x${toHex(auth.signature)}` },
+    dendrite: auth === null ? {} : { hotkey: auth.sender, nonce: auth.nonce, uuid: auth.uuid },
     fields,
     bodyHash: auth?.bodyHash ?? "",
   });

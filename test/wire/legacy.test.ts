@@ -1,4 +1,4 @@
-import { describe, expect, test } from "bun:test";
+import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import fc from "fast-check";
 import { utf8 } from "../../lib/core/mod.ts";
 import type { Hotkey } from "../../lib/wallet/mod.ts";
@@ -9,6 +9,9 @@ import { LegacyDendrite } from "../../lib/wire/legacy_dendrite.ts";
 import { listenAxon } from "../../lib/wire/mod.ts";
 import { REFUSALS } from "../../lib/wire/synapse.ts";
 import { FakeClock, banned, limitsWith, miner, plain, said, stranger, testAxon, validator } from "./fixture.ts";
+
+// Hundreds of signatures, on a core that others may be using.
+setDefaultTimeout(60_000);
 
 const ADDRESS = "192.0.2.1";
 const ANYWHERE = { perSecond: 1e6, burst: 1e6 };
@@ -274,7 +277,7 @@ describe("createAxon(), the old protocol: anything at all", () => {
         else expect([200, 400, 401]).toContain(response.status);
         expect(errors).toEqual([]);
       }),
-      { numRuns: 300, seed: 12 },
+      { numRuns: 200, seed: 12 },
     );
     expect([...seen].sort()).toEqual([200, 400, 401]);
   });

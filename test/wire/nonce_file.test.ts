@@ -1,4 +1,4 @@
-import { afterAll, describe, expect, test } from "bun:test";
+import { afterAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { chmodSync, mkdtempSync, readFileSync, readdirSync, rmSync, statSync, symlinkSync, utimesSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -7,6 +7,9 @@ import { openReplayStore } from "../../lib/wire/replay.ts";
 import { NonceSource } from "../../lib/wire/btauth.ts";
 import { WIRE_LIMITS } from "../../lib/wire/mod.ts";
 import { draft, plain, said, START_MS, validator } from "./fixture.ts";
+
+// Processes are started, on a core that others may be using.
+setDefaultTimeout(60_000);
 
 const folder = mkdtempSync(join(tmpdir(), "btstore-nonces-"));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
