@@ -21,12 +21,16 @@ export type Parsed<C extends CommandName> = {
   readonly origins: Readonly<Record<keyof FlagsOf<C>, Origin>>;
 };
 
-type Value = string | number | boolean | readonly string[];
+/** A flag's value as it was read. */
+export type Value = string | number | boolean | readonly string[];
 type Given = { readonly value: Value; readonly origin: Origin };
 type Rows = readonly (readonly [FlagName, Flag])[];
 
 /** A config file larger than this is none. */
 const CONFIG_BYTES_MAX = 1_000_000;
+
+/** Faults of a config file that are listed. */
+const CONFIG_FAULTS_MAX = 20;
 
 /**
  * Parses the words behind a command's name.
@@ -48,6 +52,31 @@ export function parseCommandLine<C extends CommandName>(command: C, words: reado
     origins[name] = given ? given.origin : "default";
   }
   return { flags, origins } as Parsed<C>;
+}
+
+/** What one flag is without being typed, and where that comes from. */
+export type Setting = {
+  readonly name: FlagName;
+  readonly value: Value | null;
+  readonly origin: Origin;
+  /** The variable, for `environment`; null else. */
+  readonly variable: string | null;
+};
+
+/**
+ * Every setting of the table that some command takes, as environment and config file have it, in the table's order.
+ *
+ * @param configPath null for none.
+ * @throws {BtstoreError} "usage" as `parseCommandLine`.
+ */
+export function readSettings(commands: readonly CommandName[], environment: Readonly<Record<string, string | undefined>>, configPath: string | null): Setting[] {
+  const rows = FLAG_ROWS.filter(([, flag]) => commands.some((command) => flag.commands.includes(command)));
+  const set = readEnvironment(rows, environment);
+  const filed = configPath === null ? new Map<FlagName, Given>() : readConfig(rows, configPath);
+  return rows.map(([name, flag]) => {
+    const given = set.get(name) ?? filed.get(name);
+    return { name, value: given ? given.value : flag.default, origin: given?.origin ?? "default", variable: set.has(name) ? variableOf(flag, environment)! : null };
+  });
 }
 
 function readWords(command: CommandName, rows: Rows, words: readonly string[]): Map<FlagName, Given> {
@@ -105,11 +134,16 @@ function normaliseWord(word: string): string {
 function readEnvironment(rows: Rows, environment: Readonly<Record<string, string | undefined>>): Map<FlagName, Given> {
   const given = new Map<FlagName, Given>();
   for (const [name, flag] of rows) {
-    const variable = flag.environment.find((candidate) => environment[candidate] !== undefined && environment[candidate] !== "");
+    const variable = variableOf(flag, environment);
     if (variable === undefined) continue;
     given.set(name, { origin: "environment", value: readText(flag, environment[variable]!, `the variable ${variable}`) });
   }
   return given;
+}
+
+/** The variable of a flag that is set; undefined if none is. */
+function variableOf(flag: Flag, environment: Readonly<Record<string, string | undefined>>): string | undefined {
+  return flag.environment.find((candidate) => environment[candidate] !== undefined && environment[candidate] !== "");
 }
 
 /** Keys may be flat (`"wallet.name" = …`) or nested (`[wallet]`); keys of other commands are fine, unknown ones are not. */
@@ -123,18 +157,28 @@ function readConfig(rows: Rows, path: string): Map<FlagName, Given> {
     throw new BtstoreError("usage", `Cannot read the config file "${path}": ${describeError(error)}`, { cause: error });
   }
   const given = new Map<FlagName, Given>();
+  const faults: string[] = [];
   for (const [key, value] of flatten(table, "")) {
-    const known = FLAG_ROWS.find(([name]) => normalFlagName(name) === normalFlagName(key));
-    if (!known) {
-      const near = closest(key, FLAG_ROWS.map(([name]) => name));
-      throw usage(`Unknown key "${shown(key)}" in the config file "${path}"${near === null ? "" : `: did you mean "${near}"?`}`);
+    try {
+      const [name, flag] = knownKey(key, path);
+      if (given.has(name)) throw usage(`Cannot read the config file "${path}": "${name}" is set twice`);
+      given.set(name, { origin: "file", value: readToml(flag, value, `"${name}" in the config file "${path}"`) });
+    } catch (error) {
+      if (!(error instanceof BtstoreError)) throw error;
+      faults.push(error.message);
     }
-    const [name, flag] = known;
-    if (given.has(name)) throw usage(`Cannot read the config file "${path}": "${name}" is set twice`);
-    given.set(name, { origin: "file", value: readToml(flag, value, `"${name}" in the config file "${path}"`) });
   }
+  // All of them at once, or a file with five slips takes five runs to mend.
+  if (faults.length > 0) throw usage(faults.slice(0, CONFIG_FAULTS_MAX).join("\n"));
   for (const name of given.keys()) if (!rows.some(([own]) => own === name)) given.delete(name);
   return given;
+}
+
+function knownKey(key: string, path: string): Rows[number] {
+  const known = FLAG_ROWS.find(([name]) => normalFlagName(name) === normalFlagName(key));
+  if (known) return known;
+  const near = closest(key, FLAG_ROWS.map(([name]) => name));
+  throw usage(`Unknown key "${shown(key)}" in the config file "${path}"${near === null ? "" : `: did you mean "${near}"?`}`);
 }
 
 function* flatten(table: object, prefix: string): Generator<[string, unknown]> {
@@ -153,8 +197,13 @@ function readToml(flag: Flag, value: unknown, place: string): Value {
   throw badValue(place, flag, JSON.stringify(value) ?? "nothing");
 }
 
-/** Reads one text as the flag's type; lists are separated by commas. */
-function readText(flag: Flag, text: string, place: string): Value {
+/**
+ * Reads one text as the flag's type; lists are separated by commas.
+ *
+ * @param place Where it stands, for the message.
+ * @throws {BtstoreError} "usage" if it is not of that type.
+ */
+export function readText(flag: Flag, text: string, place: string): Value {
   const value = valueOf(flag, text);
   if (value === null) throw badValue(place, flag, text);
   return value;

@@ -1,7 +1,9 @@
 /** Questions to the person at the terminal. Asked only when stdin is one: a script gets an error that names the flag instead. */
-import { createInterface } from "node:readline";
 import { BtstoreError } from "../lib/core/mod.ts";
 import type { Screen } from "./screen.ts";
+
+/** Lines typed or pasted before they were asked for. */
+let typedAhead = "";
 
 /** Whether somebody can be asked. */
 export function canAsk(): boolean {
@@ -22,6 +24,18 @@ export async function confirm(screen: Screen, question: string, instead: string,
 }
 
 /**
+ * Asks for a text; the answer comes without spaces around it.
+ *
+ * @param instead The flag that answers for a script.
+ * @throws {BtstoreError} "usage" if stdin is no terminal; "cancelled" on Ctrl-C.
+ */
+export async function askText(screen: Screen, question: string, instead: string, signal: AbortSignal): Promise<string> {
+  if (!canAsk()) throw new BtstoreError("usage", `Cannot ask "${question}": stdin is no terminal; answer with ${instead}`);
+  screen.close();
+  return (await readVisible(`${question} `, signal)).trim();
+}
+
+/**
  * Reads a secret without showing it.
  *
  * @param instead What a script sets instead, for the message.
@@ -35,19 +49,37 @@ export async function readSecret(screen: Screen, question: string, instead: stri
 
 /** The terminal edits the line itself; its Ctrl-C comes as a signal, its end of input counts as an empty line. */
 function readVisible(question: string, signal: AbortSignal): Promise<string> {
-  const lines = createInterface({ input: process.stdin, output: process.stderr, terminal: false });
-  let onAbort = () => {};
+  const { stdin, stderr } = process;
   return new Promise<string>((resolve, reject) => {
-    onAbort = () => {
-      process.stderr.write("\n");
-      reject(signal.reason);
+    const end = (settle: () => void) => {
+      stdin.off("data", onData);
+      stdin.off("end", onEnd);
+      signal.removeEventListener("abort", onAbort);
+      stdin.pause();
+      settle();
     };
-    signal.addEventListener("abort", onAbort);
-    lines.on("close", () => resolve(""));
-    lines.question(question, resolve);
-  }).finally(() => {
-    signal.removeEventListener("abort", onAbort);
-    lines.close();
+    const onAbort = () => {
+      stderr.write("\n");
+      end(() => reject(signal.reason));
+    };
+    const onEnd = () => end(() => resolve(""));
+    const takeLine = () => {
+      const at = typedAhead.indexOf("\n");
+      if (at < 0) return;
+      const line = typedAhead.slice(0, at);
+      typedAhead = typedAhead.slice(at + 1);
+      end(() => resolve(line));
+    };
+    const onData = (data: Buffer) => {
+      typedAhead += data.toString("utf8");
+      takeLine();
+    };
+    stderr.write(question);
+    stdin.on("data", onData);
+    stdin.on("end", onEnd);
+    stdin.resume();
+    signal.addEventListener("abort", onAbort, { once: true });
+    takeLine();
   });
 }
 
