@@ -249,10 +249,12 @@ export class Validator {
     });
     try {
       if (byUid.length === 0) throw new BtstoreError("chain_refused", "Cannot set weights: no miner has verified space yet");
-      await chain.setWeights(hotkey, netuid, byUid, versionKey);
+      const outcome = await chain.setWeights(hotkey, netuid, byUid, versionKey);
       this.#weightsRefusal = null;
       this.#metagraph = await chain.metagraph(netuid);
-      log.info("Weights are set", { block: chain.head().number, miners: byUid.length });
+      const facts = { block: chain.head().number, miners: byUid.length };
+      if (outcome.kind === "set") log.info("Weights are set", facts);
+      else log.info("Weights are committed to, the chain reveals them later", { ...facts, revealBlock: outcome.revealBlock });
     } catch (error) {
       if (!(error instanceof BtstoreError)) throw error;
       this.#weightsRefusal = error.message;
