@@ -9,6 +9,7 @@ import { decodeKeyfile, decodePublicKeyfile } from "../../lib/wallet/keyfile.ts"
 import { cryptoReady, createColdkey, createHotkey, describeWallet, keypairFromUri, listWallets, loadColdkey, loadColdkeyAddress, loadHotkey, rewriteKey, verifySignature, walletPaths } from "../../lib/wallet/mod.ts";
 import { openNacl, sealNacl } from "../../lib/wallet/nacl.ts";
 import { obfuscatePassword, passwordVariable } from "../../lib/wallet/password.ts";
+import { ansible } from "./vault.ts";
 
 const WORDS = "legal winner thank year wave sausage worth useful legal winner thank yellow";
 const PUBLIC = "625e25364c7b68e0a83065ccb40afed43f8fe933e669b24f3d69a57eddb3b715";
@@ -276,20 +277,23 @@ describe("describeWallet()", () => {
 });
 
 describe("rewriteKey()", () => {
-  test("encrypts a plain key and adds its pub file; refuses what is so already", async () => {
+  // Encrypting takes seconds and is tested once, by the command.
+  test("stores an encrypted key plain and adds its pub file; refuses what is so already", async () => {
     const location = { path: join(root, "rewrite"), name: "w", hotkey: "h" };
     const { path } = await createHotkey(location, { secret: WORDS, password: null });
-    const plain = { environment: {} };
+    rmSync(`${path}pub.txt`);
+    writeFileSync(path, ansible(WORDS, "hunter2 pass"));
     const shown: string[] = [];
     const showWaiting = <T>(what: string, work: Promise<T>) => (shown.push(what), work);
-    expect((await faultOf(rewriteKey(location, "hotkey", plain, null))).message).toBe(`Cannot decrypt the hotkey "h" of wallet "w": "${path}" is plain already`);
-    rmSync(`${path}pub.txt`);
-    expect(await rewriteKey(location, "hotkey", { ...plain, showWaiting }, async () => "hunter2 pass")).toEqual({ ss58: ADDRESS as never, path, before: null });
-    expect(shown).toEqual(['Encrypting the hotkey "h" of wallet "w"']);
-    expect(readFileSync(path, "latin1")).toStartWith("$NACL");
+    const unlock = { environment: { BT_WALLET_PASSWORD: "hunter2 pass" }, showWaiting };
+    expect(await rewriteKey(location, "hotkey", unlock, null)).toEqual({ ss58: ADDRESS as never, path, before: "ansible" });
+    expect(shown).toEqual(['Opening the hotkey "h" of wallet "w"']);
+    expect(JSON.parse(readFileSync(path, "utf8"))).toMatchObject({ ss58Address: ADDRESS, secretPhrase: WORDS });
     expect(statSync(path).mode & 0o777).toBe(0o600);
     expect(JSON.parse(readFileSync(`${path}pub.txt`, "utf8"))).toMatchObject({ ss58Address: ADDRESS });
-    expect((await faultOf(rewriteKey(location, "hotkey", plain, async () => "x"))).message).toContain("is encrypted already");
-    expect((await faultOf(rewriteKey(place("nobody"), "coldkey", plain, null))).message).toContain("no file at");
-  }, 60_000);
+    expect((await faultOf(rewriteKey(location, "hotkey", unlock, null))).message).toBe(`Cannot decrypt the hotkey "h" of wallet "w": "${path}" is plain already`);
+    writeFileSync(path, "$NACL");
+    expect((await faultOf(rewriteKey(location, "hotkey", unlock, async () => "x"))).message).toContain("is encrypted already");
+    expect((await faultOf(rewriteKey(place("nobody"), "coldkey", unlock, null))).message).toContain("no file at");
+  });
 });
