@@ -12,7 +12,7 @@ import { print, printJson } from "./output.ts";
 
 /** Flags whose text is a path. */
 const PATHS: readonly FlagName[] = [
-  "db_path", "wallet.path", "wallet.password_file", "axon.tls_cert", "axon.tls_key", "audit", "mnemonic_file", "config", "output", "logging.logging_dir",
+  "db_path", "wallet.path", "wallet.password_file", "axon.tls_cert", "axon.tls_key", "audit", "mnemonic_file", "config", "output", "unit_dir", "logging.logging_dir",
 ];
 
 /** Words to offer where any text is taken. */
