@@ -39,9 +39,12 @@ export async function commitWeights(link: Link, action: string, request: Weights
   const { state, beacon, version, timeMs } = timing;
   const block = revealBlock(state);
   const round = revealRound(state, beacon, timeMs, link.blockMs);
-  // Not sealed yet: the pairing takes a tenth of a second.
+  const { commitsFolder } = request;
+  const place: CommitsPlace | null = commitsFolder === null ? null : { folder: commitsFolder, genesisHash: fromHex(link.api.genesisHash.toHex()), netuid, hotkey: hotkey.ss58 };
+  const waiting = place === null ? [] : await revealDue(link, place, await readCommits(place), hotkey, state);
+  // Asked with nothing sealed yet, which takes a tenth of a second.
   if (encodeTimelockedCommit(link.api, netuid, new Uint8Array(0), round) === null) {
-    await commitByHash(link, action, request, committed, state, block);
+    await commitByHash(link, action, hotkey, place, waiting, committed, block);
   } else {
     if (version !== null && version !== COMMIT_REVEAL_VERSION) {
       throw new BtstoreError("chain_refused", `${action}: the chain wants version ${version} of commit-reveal, this is ${COMMIT_REVEAL_VERSION}; update btstore`);
@@ -53,18 +56,19 @@ export async function commitWeights(link: Link, action: string, request: Weights
   return { kind: "committed", revealBlock: block };
 }
 
-async function commitByHash(link: Link, action: string, { hotkey, netuid, commitsFolder }: WeightsRequest, committed: CommittedWeights, state: EpochState, block: number): Promise<void> {
-  if (commitsFolder === null) {
+async function commitByHash(
+  link: Link, action: string, signer: WeightsRequest["hotkey"], place: CommitsPlace | null, waiting: readonly PendingCommit[], committed: CommittedWeights, block: number,
+): Promise<void> {
+  if (place === null) {
     throw new BtstoreError("chain_refused", `${action}: the chain takes hash commits only, and there is no folder to keep their salts in; give one with --db_path`);
   }
-  const place: CommitsPlace = { folder: commitsFolder, genesisHash: fromHex(link.api.genesisHash.toHex()), netuid, hotkey: hotkey.ss58 };
-  const waiting = await revealDue(link, place, await readCommits(place), hotkey, state);
   if (waiting.length >= PENDING_COMMITS_MAX) throw new BtstoreError("chain_refused", `${action}: ${waiting.length} commits wait to be revealed, the chain takes no more; wait for the next epoch`);
+  const { netuid } = place;
   const salt = [...crypto.getRandomValues(new Uint16Array(SALT_LENGTH))];
   const hash = commitHash(committed, netuid, salt);
   const { uids, values, versionKey } = committed;
   await writeCommits(place, [...waiting, { hash: toHex(hash), uids, values, salt, versionKey, revealBlock: block }]);
-  await submit(link, { action, signer: hotkey, makeCall: () => encodeHashCommit(link.api, netuid, hash), event: "SubtensorModule.WeightsCommitted" });
+  await submit(link, { action, signer, makeCall: () => encodeHashCommit(link.api, netuid, hash), event: "SubtensorModule.WeightsCommitted" });
 }
 
 /** Reveals the commits whose epoch has come. What the chain refuses is tried again while it may still help; returns what waits on. */

@@ -1,4 +1,4 @@
-import { afterAll, afterEach, describe, expect, test } from "bun:test";
+import { afterAll, afterEach, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -12,6 +12,9 @@ import { BtstoreError, fromHex, silentLog } from "../../lib/core/mod.ts";
 import { cryptoReady, keypairFromUri } from "../../lib/wallet/mod.ts";
 import { fastClock, headFrom, NETUID, type Network, type NetworkOptions, startNetwork } from "./_devnet.ts";
 
+// These wait for blocks, which a busy machine makes slowly.
+setDefaultTimeout(60_000);
+
 const open: { close(): Promise<unknown> }[] = [];
 const folder = mkdtempSync(join(tmpdir(), "btstore-commits-"));
 // One chain at a time: each signs a pulse per block.
@@ -20,10 +23,10 @@ afterEach(async () => {
 });
 afterAll(() => rmSync(folder, { recursive: true }));
 
-/** Blocks of a second, 25 in a second: the beacon's rounds are whole seconds. */
+/** Blocks of a second, 35 in a second: the beacon's rounds are whole seconds. */
 async function network(options: NetworkOptions = {}): Promise<Network> {
   const subnet = { isCommitRevealEnabled: true, weightsSetRateLimit: 5, ...options.subnet };
-  const started = await startNetwork({ blockMs: 1000, clock: fastClock(25), tempoBlocks: 20, ...options, subnet });
+  const started = await startNetwork({ blockMs: 1000, clock: fastClock(35), tempoBlocks: 20, ...options, subnet });
   open.push(started);
   return started;
 }
@@ -158,15 +161,19 @@ describe("setWeights() where the chain takes hash commits only", () => {
 
 describe("setWeights() when the chain is upgraded", () => {
   test("goes over from hash commits to timelocked ones as soon as the runtime knows them", async () => {
-    const { chain, link } = await network({ specVersion: OLD_SPEC });
+    const { chain, link } = await network({ specVersion: OLD_SPEC, tempoBlocks: 40 });
     const own = join(folder, "upgrade");
-    await setWeights(link, request({ commitsFolder: own }));
+    await commit(link, { commitsFolder: own });
     const decorated = new Promise<void>((resolve) => void link.api.once("decorated", resolve));
     chain.upgradeRuntime(400);
     await decorated;
     expect(link.api.runtimeVersion.specVersion.toNumber()).toBe(400);
     await headFrom(link, chain.neurons(NETUID)[0]!.lastUpdate + 5);
-    await headFrom(link, (await commit(link, { weights: [{ uid: 4, weight: 1 }] })) + 6);
+    const revealBlock = await commit(link, { weights: [{ uid: 4, weight: 1 }], commitsFolder: own });
+    // The hash commit of before is not lost.
+    expect(chain.neurons(NETUID)[0]!.weights).toEqual(SET);
+    expect(await readCommits({ folder: own, genesisHash: fromHex(link.api.genesisHash.toHex()), netuid: NETUID, hotkey: validator.ss58 })).toEqual([]);
+    await headFrom(link, revealBlock + 6);
     expect(chain.neurons(NETUID)[0]!.weights).toEqual([{ uid: 4, weight: 65_535 }]);
   });
 

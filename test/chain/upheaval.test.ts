@@ -1,11 +1,14 @@
 /** What a long-running role lives through: upgrades, lost connections, nodes that go away, its place on the subnet lost. */
-import { afterEach, describe, expect, test } from "bun:test";
+import { afterEach, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { encodeRegister } from "../../lib/chain/encode.ts";
 import { connectChain, type Chain } from "../../lib/chain/mod.ts";
 import { submit } from "../../lib/chain/submit.ts";
 import { BtstoreError, silentLog } from "../../lib/core/mod.ts";
 import { type Hotkey, keypairFromUri } from "../../lib/wallet/mod.ts";
 import { headFrom, NETUID, type NetworkOptions, startNetwork, startRelay } from "./_devnet.ts";
+
+// These wait for blocks, which a busy machine makes slowly.
+setDefaultTimeout(60_000);
 
 const AXON = { netuid: NETUID, ip: "127.0.0.2", port: 8091, version: 1 };
 const open: { close(): Promise<unknown> }[] = [];

@@ -1,5 +1,5 @@
 /** The commands that talk to the chain and end: register, serve-axon, weights; on the executable, against the embedded chain. */
-import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -8,6 +8,9 @@ import { type DevnetChain, startChain } from "../../lib/devnet/mod.ts";
 import { createColdkey, createHotkey, cryptoReady, keypairFromUri } from "../../lib/wallet/mod.ts";
 import { EXIT_OK } from "../../cmd/status.ts";
 import { btstore, TerminalRun } from "./executable.ts";
+
+// These wait for blocks, which a busy machine makes slowly.
+setDefaultTimeout(60_000);
 
 const NETUID = 7;
 const folder = mkdtempSync(join(tmpdir(), "btstore-chain-"));

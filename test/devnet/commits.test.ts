@@ -1,10 +1,13 @@
 /** Commit-reveal on the embedded chain as an unmodified client sees it: calls, refusals, pulses, reveals, and upgrades. */
-import { afterEach, describe, expect, test } from "bun:test";
+import { afterEach, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { bls12_381 } from "@noble/curves/bls12-381.js";
 import { commitHash, timelockPayload } from "../../lib/chain/commit.ts";
 import { pointOfRound, sealTimelock } from "../../lib/chain/timelock.ts";
 import { toHex } from "../../lib/core/mod.ts";
 import { address, type Client, key, startClient, TAO, type Tx } from "./_client.ts";
+
+// These wait for blocks, which a busy machine makes slowly.
+setDefaultTimeout(60_000);
 
 const NETUID = 1;
 const TEMPO = 10;
