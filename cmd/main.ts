@@ -11,7 +11,6 @@
  * citty holds the tree and loads a command when it is run; its parsing is not used (DESIGN section 2).
  */
 import { defineCommand, runCommand, type CommandDef } from "citty";
-import { version } from "../package.json";
 import { BtstoreError, describeError, type Log } from "../lib/core/mod.ts";
 import { closest } from "./closest.ts";
 import type { CommonFlags, Run } from "./command.ts";
@@ -23,6 +22,7 @@ import { type Parsed, parseCommandLine } from "./parse.ts";
 import { Screen } from "./screen.ts";
 import { watchParent } from "./spawn.ts";
 import { EXIT_BROKEN_PIPE, EXIT_OK, exitStatus } from "./status.ts";
+import { versionText } from "./version.ts";
 
 /** How long an orderly end may take once the process that started us is gone, in milliseconds. */
 const ORPHAN_GRACE_MS = 10_000;
@@ -59,7 +59,7 @@ try {
 }
 
 async function run(words: readonly string[]): Promise<void> {
-  if (words[0] === "--version" || words[0] === "-v") return print(version);
+  if (words[0] === "--version" || words[0] === "-v") return print(await versionText());
   const { name, leaf, rest } = resolve(tree(), words);
   const isHelp = rest.slice(0, rest.includes("--") ? rest.indexOf("--") : rest.length).some((word) => word === "--help" || word === "-h");
   if (leaf === null) {

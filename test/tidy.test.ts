@@ -46,6 +46,8 @@ const ADDITIONS: readonly { readonly file: string; readonly imports: readonly st
   { file: "lib/validator/*", imports: ["native", "bun:sqlite", "node:fs*", "node:crypto"], why: "unit checks recompute in native workers; the ledger's database is opened by store" },
   { file: "cmd/bench.ts", imports: ["native"], why: "the benchmark is about the native kernel" },
   { file: "cmd/alloc.ts", imports: ["native"], why: "the one command that seals without a role around it" },
+  { file: "cmd/version.ts", imports: ["native"], why: "names the CPU level" },
+  { file: "cmd/packaging/release.ts", imports: ["node:crypto"], why: "sums of what it built" },
   { file: "cmd/verify.ts", imports: ["native"], why: "repair seals without a role around it" },
 ];
 

@@ -6,6 +6,8 @@ import { version } from "../../package.json";
 import { EXISTING } from "../../cmd/commands.ts";
 import { flagsFor } from "../../cmd/flags.ts";
 import { EXIT_STATUSES } from "../../cmd/status.ts";
+import { SEAL_PROFILE } from "../../lib/core/mod.ts";
+import { cpuLevel } from "../../lib/native/mod.ts";
 import { btstore, cleanEnvironment, EXECUTABLE, TerminalRun } from "./executable.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "btstore-main-"));
@@ -38,8 +40,11 @@ describe("btstore --help", () => {
     for (const line of stdout.split("\n").slice(2)) if (!line.startsWith("Flags")) expect(line.length, line).toBeLessThanOrEqual(100);
   });
 
-  test("--version prints the package's version", async () => {
-    expect(await btstore(["--version"])).toEqual({ status: 0, stdout: `${version}\n`, stderr: "" });
+  test("--version names version, commit, seal profile and CPU level", async () => {
+    const { status, stdout, stderr } = await btstore(["--version"]);
+    expect([status, stderr]).toEqual([0, ""]);
+    expect(stdout).toMatch(/^btstore (\S+) \((?:[0-9a-f]{7,40}(?: changed)?|unknown commit)\), seal profile (\S+), CPU level (\S+)\n$/);
+    for (const fact of [`btstore ${version} `, ` ${SEAL_PROFILE.name},`, ` ${cpuLevel()}\n`]) expect(stdout).toContain(fact);
   });
 });
 
