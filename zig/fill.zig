@@ -3,6 +3,7 @@
 //! Nothing is written before the whole batch is computed and one of its units has been computed a second time with the
 //! same result. The caller syncs the file before it records anything.
 const std = @import("std");
+const builtin = @import("builtin");
 const table = @import("table.zig");
 const argon2d = @import("argon2d.zig");
 const hash = @import("hash.zig");
@@ -243,7 +244,7 @@ pub const Arena = struct {
         const size = block_count * table.block_size;
         std.debug.assert(@intFromPtr(base) + size <= @intFromPtr(bytes.ptr) + bytes.len);
         // Without huge pages it is slower and no less right, so the answer does not matter.
-        _ = c.madvise(base, size, c.MADV.HUGEPAGE);
+        if (builtin.os.tag == .linux) _ = c.madvise(base, size, c.MADV.HUGEPAGE);
         return .{ .blocks = @as([*]align(64) Block, @ptrCast(base))[0..block_count], .mapped = &.{} };
     }
 

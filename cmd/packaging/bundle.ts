@@ -14,10 +14,10 @@ export const ROOT = join(import.meta.dir, "../..");
 /** Entry points; their common folder is the repository's root, which worker paths are resolved against. */
 const ENTRY_POINTS = ["cmd/main.ts", "lib/native/worker.ts", "lib/wire/timer.ts"];
 
-/** Another machine than this one. */
+/** For other machines than this one. */
 export type Foreign = {
-  /** Bun's name of the run-time, such as `bun-linux-arm64`. */
-  readonly target: Bun.Build.CompileTarget;
+  /** Bun's name of the run-time, such as `bun-linux-arm64`; null for the one that builds. */
+  readonly target: Bun.Build.CompileTarget | null;
   /** The Zig library built for it. */
   readonly library: string;
 };
@@ -41,7 +41,7 @@ export async function buildExecutable(outfile: string, foreign: Foreign | null =
     // Bytecode is of the engine that writes it; what it is worth elsewhere was not tried.
     bytecode: foreign === null,
     define: { "process.env.NODE_ENV": '"production"', "process.env.BTSTORE_COMMIT": JSON.stringify(commit()) },
-    compile: { outfile, autoloadDotenv: false, autoloadBunfig: false, ...(foreign ? { target: foreign.target } : {}) },
+    compile: { outfile, autoloadDotenv: false, autoloadBunfig: false, ...(foreign?.target ? { target: foreign.target } : {}) },
     plugins: foreign ? [{ name: "library", setup: (build) => void build.onResolve({ filter: /\/libbtstore\.so$/ }, () => ({ path: foreign.library })) }] : [],
     throw: false,
   });
