@@ -1,9 +1,9 @@
 /** What is on this machine: folders, the roles in them and what each holds. Read beside running roles; takes no lock and writes nothing. */
-import { readdirSync, statfsSync } from "node:fs";
+import { readdirSync, statfsSync, statSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { type BtstoreError, CHUNK_BYTES, hasSystemCode, type Ss58, toHex, type Windows } from "../lib/core/mod.ts";
 import type { Metagraph } from "../lib/chain/mod.ts";
-import { folderHolder, openStore, type Partition, storeIdentities, type StoreIdentity } from "../lib/store/mod.ts";
+import { folderHolder, MANIFEST_NAME, openStore, type Partition, storeIdentities, type StoreIdentity } from "../lib/store/mod.ts";
 import { type MinerView, viewLedgers } from "../lib/validator/mod.ts";
 
 /** Where a hotkey stands on its chain. */
@@ -81,7 +81,9 @@ export async function folderFacts(folder: string, windows: Windows, now: number,
 async function minerFacts(folder: string, chain: ChainView | null): Promise<MinerFacts[]> {
   const holder = await folderHolder(folder, "miner");
   const running = { role: "miner", isRunning: holder !== null, pid: holder?.pid ?? null } as const;
-  const identities = await storeIdentities(folder);
+  // A validator's folder has a hashes file per miner and no data: they need not all be opened to know that.
+  const isMiners = namesIn(folder).some((name) => name.startsWith("data-") || name === MANIFEST_NAME);
+  const identities = isMiners ? await storeIdentities(folder) : [];
   if (identities.length === 0) return holder === null ? [] : [{ ...running, hotkey: null, netuid: null, partitions: [], problems: [], chain: null }];
   const found: MinerFacts[] = [];
   for (const identity of identities) {
@@ -145,8 +147,13 @@ function freeBytesOf(folder: string): number | null {
 }
 
 function folderNames(folder: string): string[] {
+  return namesIn(folder).filter((name) => statSync(join(folder, name), { throwIfNoEntry: false })?.isDirectory() === true);
+}
+
+/** What is in a folder, in order; nothing where there is none, or none that may be read. */
+function namesIn(folder: string): string[] {
   try {
-    return readdirSync(folder, { withFileTypes: true }).filter((entry) => entry.isDirectory()).map(({ name }) => name).sort();
+    return readdirSync(folder).sort();
   } catch (error) {
     if (hasSystemCode(error, "ENOENT", "ENOTDIR", "EACCES")) return [];
     throw error;

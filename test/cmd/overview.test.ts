@@ -2,12 +2,14 @@ import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { connectChain } from "../../lib/chain/mod.ts";
 import { silentLog, systemClock, windowsFor } from "../../lib/core/mod.ts";
 import { sealPartitions } from "../../lib/miner/mod.ts";
 import { openStore, type Store } from "../../lib/store/mod.ts";
 import { openLedgers } from "../../lib/validator/mod.ts";
 import { cryptoReady, type Hotkey, keypairFromUri } from "../../lib/wallet/mod.ts";
 import { btstore, TerminalRun } from "./executable.ts";
+import { NETUID as SUBNET_NETUID, startSubnet } from "./subnet.ts";
 
 const GENESIS = new Uint8Array(32).fill(3);
 const NETUID = 5;
@@ -113,6 +115,31 @@ describe("btstore status", () => {
       rmSync(other, { recursive: true });
     }
   });
+
+  test("--chain adds where the hotkey stands; a chain that the partitions are not of says nothing about them", async () => {
+    const subnet = await startSubnet();
+    try {
+      const { genesisHash, close } = await connectChain({ endpoints: [subnet.chain.url], log: silentLog });
+      await close();
+      const open = (hotkeyName: string, chainHash: Uint8Array) => openStore({ dbPath: subnet.folder, walletName: "w", hotkeyName, self: subnet.miner, netuid: SUBNET_NETUID, genesisHash: chainHash });
+      for (const [name, chainHash] of [["here", genesisHash], ["elsewhere", GENESIS]] as const) {
+        const store = await open(name, chainHash);
+        await store.applyPlan([{ validator: subnet.validator, chunkCount: 1 }]);
+        await store.close();
+      }
+      const words = ["status", "--db_path", subnet.folder, "--subtensor.network", subnet.chain.url];
+      const { status: code, stdout, stderr } = await btstore([...words, "--json"]);
+      expect(code, stderr).toBe(0);
+      const { folders } = JSON.parse(stdout) as { folders: { hotkeyName: string; roles: { chain: object | null }[] }[] };
+      const chainOf = (name: string) => folders.find(({ hotkeyName }) => hotkeyName === name)!.roles[0]!.chain;
+      expect(chainOf("here")).toMatchObject({ uid: 1, stake: "0", hasPermit: false, block: expect.any(Number) });
+      expect(chainOf("elsewhere")).toBeNull();
+      const { stdout: table } = await btstore([...words, "--wallet.name", "w", "--wallet.hotkey", "here"]);
+      expect(table).toMatch(/does not run; uid 1, incentive 0\.0 %, stake /);
+    } finally {
+      await subnet.stop();
+    }
+  }, 30_000);
 
   test("--watch draws on the terminal until Ctrl-C, which is no failure", async () => {
     const run = new TerminalRun(["status", "--watch", "--db_path", folder]);
