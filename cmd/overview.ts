@@ -92,6 +92,7 @@ function statusText(facts: Facts, before: Facts | null, blockMs: number, shown: 
   if (facts.folders.length === 0) return "Nothing of a miner or validator here yet";
   return facts.folders.map((folder) => [
     `${folder.wallet}/${folder.hotkeyName}: ${folder.folder}${folder.freeBytes === null ? "" : `, ${formatSize(folder.freeBytes)} free`}`,
+    ...(folder.problem === null ? [] : [folder.problem]),
     ...folder.roles.map((role) => [headOf(role, blockMs), role.role === "miner" ? minerText(role, sealingRates(folder, facts, before), shown) : validatorText(role, facts.at, shown), ...role.problems.map(({ peer, reason }) => `${peer}: ${reason}`)].join("\n")),
   ].join("\n")).join("\n\n");
 }

@@ -1,7 +1,7 @@
 /** What is on this machine: folders, the roles in them and what each holds. Read beside running roles; takes no lock and writes nothing. */
 import { readdirSync, statfsSync, statSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
-import { type BtstoreError, CHUNK_BYTES, hasSystemCode, type Ss58, toHex, type Windows } from "../lib/core/mod.ts";
+import { BtstoreError, CHUNK_BYTES, hasSystemCode, type Ss58, toHex, type Windows } from "../lib/core/mod.ts";
 import type { Metagraph } from "../lib/chain/mod.ts";
 import { folderHolder, MANIFEST_NAME, openStore, type Partition, storeIdentities, type StoreIdentity } from "../lib/store/mod.ts";
 import { type MinerView, viewLedgers } from "../lib/validator/mod.ts";
@@ -54,6 +54,8 @@ export type FolderFacts = {
   /** Of its volume; null if it cannot be told. */
   readonly freeBytes: number | null;
   readonly roles: readonly (MinerFacts | ValidatorFacts)[];
+  /** Why the folder cannot be understood, and with it no role in it; null if it can. */
+  readonly problem: string | null;
 };
 
 /** What a chain says, and which one it is. */
@@ -70,12 +72,20 @@ export function hotkeyFolders(dbPath: string): string[] {
  * @param windows Of the ledgers' chain.
  * @param chain Asked for each role's place; null leaves that out.
  * @returns null if the folder is missing or nothing in it is ours.
- * @throws {BtstoreError} `disk` or `corrupt` if the folder itself cannot be understood; `chain` if the chain does not answer.
+ * @throws {BtstoreError} `chain` if the chain does not answer.
  */
 export async function folderFacts(folder: string, windows: Windows, now: number, chain: ChainView | null): Promise<FolderFacts | null> {
-  const roles = [...(await minerFacts(folder, chain)), ...(await validatorFacts(folder, windows, now, chain))];
-  if (roles.length === 0) return null;
-  return { folder, wallet: basename(dirname(folder)), hotkeyName: basename(folder), freeBytes: freeBytesOf(folder), roles };
+  const roles: (MinerFacts | ValidatorFacts)[] = [];
+  let problem: string | null = null;
+  try {
+    roles.push(...(await minerFacts(folder, chain)), ...(await validatorFacts(folder, windows, now, chain)));
+  } catch (error) {
+    // One damaged folder must not hide the others.
+    if (!(error instanceof BtstoreError) || (error.code !== "disk" && error.code !== "corrupt")) throw error;
+    problem = error.message;
+  }
+  if (roles.length === 0 && problem === null) return null;
+  return { folder, wallet: basename(dirname(folder)), hotkeyName: basename(folder), freeBytes: freeBytesOf(folder), roles, problem };
 }
 
 async function minerFacts(folder: string, chain: ChainView | null): Promise<MinerFacts[]> {

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
-import { mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { cpSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { connectChain } from "../../lib/chain/mod.ts";
@@ -111,6 +111,10 @@ describe("btstore status", () => {
       writeFileSync(join(other, "w/h", `hashes-${bob!.ss58}`), "not a database");
       const { stdout } = await btstore(["status", "--db_path", other]);
       expect(stdout).toMatch(new RegExp(`^${bob!.ss58}: .*hashes-`, "m"));
+      cpSync(join(folder, "w/m"), join(other, "w/whole"), { recursive: true });
+      writeFileSync(join(other, "w/h/partition.json"), "{");
+      const { folders } = JSON.parse((await btstore(["status", "--db_path", other, "--json"])).stdout) as { folders: object[] };
+      expect(folders).toMatchObject([{ hotkeyName: "h", problem: expect.stringContaining("partition.json") }, { hotkeyName: "whole", problem: null, roles: [{ problems: [] }] }]);
     } finally {
       rmSync(other, { recursive: true });
     }

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import { join } from "node:path";
 import { BtstoreError } from "../../lib/core/mod.ts";
-import { lockFolder } from "../../lib/store/mod.ts";
+import { folderHolder, lockFolder } from "../../lib/store/mod.ts";
 import { withFolder } from "./fixture.ts";
 
 /** Starts a process that takes the lock and keeps it. */
@@ -44,6 +44,20 @@ describe("lockFolder()", () => {
     await withFolder(async (dir) => {
       const failure = await lockFolder(join(dir, "none"), "miner").catch((error) => error);
       expect(failure.code).toBe("disk");
+    });
+  });
+});
+
+describe("folderHolder()", () => {
+  test("names who holds a lock, and nobody once that is gone, whatever pid it left behind", async () => {
+    await withFolder(async (dir) => {
+      expect(await folderHolder(dir, "miner")).toBeNull();
+      const child = await holder(dir);
+      expect(await folderHolder(dir, "miner")).toEqual({ pid: child.pid });
+      expect(await folderHolder(dir, "validator")).toBeNull();
+      child.kill("SIGKILL");
+      await child.exited;
+      expect(await folderHolder(dir, "miner")).toBeNull();
     });
   });
 });
