@@ -17,6 +17,9 @@ type ChainFlag = "subtensor.chain_endpoint" | "subtensor.network";
 type ChainFlags = { readonly flags: Pick<RoleFlags, ChainFlag>; readonly origins: Readonly<Record<ChainFlag, Origin>> };
 type Tools = Pick<Run<CommandName>, "signal" | "screen" | "log">;
 
+/** After this long a connection that is not there yet is told, in milliseconds. */
+const CONNECTING_NOTICE_MS = 2_000;
+
 /** The wallet that `--wallet.*` name. */
 export function walletLocation(flags: WalletFlags): WalletLocation {
   return { path: expandHome(flags["wallet.path"]), name: flags["wallet.name"], hotkey: flags["wallet.hotkey"] };
@@ -70,5 +73,11 @@ export async function openChain(run: Tools & ChainFlags, commitsFolder?: string)
   // Loaded here, so that commands which stay offline do not pay for it.
   const { chainEndpoints, connectChain } = await import("../lib/chain/mod.ts");
   const { network, endpoint } = chainChoice(run);
-  return connectChain({ endpoints: chainEndpoints(network, endpoint), log: run.log, signal: run.signal, ...(commitsFolder === undefined ? {} : { commitsFolder }) });
+  const endpoints = chainEndpoints(network, endpoint);
+  const notice = setTimeout(() => run.log.info(`Still connecting to the chain at ${endpoints.join(", ")}`), CONNECTING_NOTICE_MS);
+  try {
+    return await connectChain({ endpoints, log: run.log, signal: run.signal, ...(commitsFolder === undefined ? {} : { commitsFolder }) });
+  } finally {
+    clearTimeout(notice);
+  }
 }
